@@ -1,0 +1,1 @@
+"""(vocabulary of api: written with the room)"""

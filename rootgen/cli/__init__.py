@@ -1,0 +1,1 @@
+"""(vocabulary of cli: written with the room)"""

@@ -1,0 +1,1 @@
+"""(vocabulary of closure: written with the room)"""

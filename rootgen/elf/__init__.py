@@ -1,0 +1,1 @@
+"""(vocabulary of elf: written with the room)"""

@@ -1,0 +1,1 @@
+"""(vocabulary of layer: written with the room)"""

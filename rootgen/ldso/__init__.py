@@ -1,0 +1,1 @@
+"""(vocabulary of ldso: written with the room)"""

@@ -1,0 +1,1 @@
+"""(vocabulary of linux: written with the room)"""

@@ -1,0 +1,1 @@
+"""(vocabulary of plan: written with the room)"""

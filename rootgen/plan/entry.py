@@ -1,0 +1,86 @@
+"""One path of a Plan: what will stand there, where its bytes come from, and why."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+
+class EntryKind(Enum):
+    """What an entry makes of its path."""
+
+    DIRECTORY = "directory"
+    FILE = "file"
+    SYMLINK = "symlink"
+    HARDLINK = "hardlink"
+    CHARACTER = "character"
+    BLOCK = "block"
+    FIFO = "fifo"
+
+
+class ReasonKind(Enum):
+    """Why an entry is in a Plan (DESIGN, rule 7)."""
+
+    REQUESTED = "requested"  # a program named on the command line
+    PROFILE = "profile"  # `by` is the profile's name
+    ADDED = "added"  # --add
+    NEEDED = "needed"  # `by` is the object's path, detail says the name and the rule
+    INTERPRETER = "interpreter"  # PT_INTERP of `by`
+    SCRIPT = "script"  # the #! line of `by`
+    PRELOAD = "preload"  # /etc/ld.so.preload
+    LINK = "link"  # a symbolic link on the way to `by`
+    PARENT = "parent"  # the directory that `by` is in
+    SKELETON = "skeleton"  # the standard directories and files
+    CACHE = "cache"  # ld.so.cache, for `by`
+
+
+class Reason(NamedTuple):
+    """One reason: ``by`` is the path (or profile) that wants the entry."""
+
+    kind: ReasonKind
+    by: str = ""
+    detail: str = ""
+
+
+class FromSysroot(NamedTuple):
+    """Bytes of the file at a real path of the root that was read."""
+
+    path: str
+
+
+class FromHost(NamedTuple):
+    """Bytes of a file of the host, named by ``--add`` or a profile's ``from:``."""
+
+    path: str
+
+
+class Inline(NamedTuple):
+    """Bytes of our own."""
+
+    data: bytes
+
+
+Content = FromSysroot | FromHost | Inline
+
+
+class Entry(NamedTuple):
+    """What one path of the target will be.
+
+    ``mode`` holds the twelve permission bits; ``mtime`` is in whole seconds
+    since the epoch; ``target`` is a symlink's text or a hard link's path;
+    ``sha256`` (hex) is empty until the bytes have been read.
+    """
+
+    path: str
+    kind: EntryKind
+    mode: int
+    uid: int = 0
+    gid: int = 0
+    mtime: int = 0
+    size: int = 0
+    content: Content | None = None
+    target: str = ""
+    device: tuple[int, int] = (0, 0)
+    xattrs: tuple[tuple[str, bytes], ...] = ()
+    sha256: str = ""
+    reasons: tuple[Reason, ...] = ()

@@ -1,0 +1,1 @@
+"""(vocabulary of profile: written with the room)"""

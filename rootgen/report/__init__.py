@@ -1,0 +1,1 @@
+"""(vocabulary of report: written with the room)"""

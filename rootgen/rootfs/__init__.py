@@ -1,0 +1,1 @@
+"""(vocabulary of rootfs: written with the room)"""

@@ -1,0 +1,1 @@
+"""(vocabulary of sandbox: written with the room)"""

@@ -1,0 +1,1 @@
+"""(vocabulary of sysroot: written with the room)"""

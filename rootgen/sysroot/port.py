@@ -1,0 +1,121 @@
+"""The port: what every file system being read can be asked.
+
+All paths are absolute within the root (``/usr/bin/ls``), whatever directory
+of the host the root may be. ``Found.path`` is real: no component of it is a
+symbolic link.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Kind(Enum):
+    """What stands at a path, by its name in ``inode(7)``."""
+
+    FILE = "file"
+    DIRECTORY = "directory"
+    SYMLINK = "symlink"
+    CHARACTER = "character"
+    BLOCK = "block"
+    FIFO = "fifo"
+    SOCKET = "socket"
+
+
+class Node(NamedTuple):
+    """One inode: ``lstat`` as a value.
+
+    ``mode`` holds the twelve permission bits; ``mtime`` is in whole seconds;
+    ``identity`` is unique to the inode within its Sysroot.
+    """
+
+    kind: Kind
+    mode: int
+    uid: int
+    gid: int
+    size: int
+    mtime: int
+    identity: tuple[int, int]
+    nlink: int = 1
+    target: str = ""
+    device: tuple[int, int] = (0, 0)
+
+
+class Link(NamedTuple):
+    """A symbolic link met on the way: its own real path, and its text."""
+
+    path: str
+    target: str
+
+
+class Found(NamedTuple):
+    """Where a name leads: the real path, what is there, every link on the way."""
+
+    path: str
+    node: Node
+    links: tuple[Link, ...] = ()
+
+
+class OpenFile(Protocol):
+    """A file open for reading at offsets; use it as a context manager."""
+
+    def __enter__(self) -> OpenFile:
+        """Return the file itself."""
+        ...
+
+    def __exit__(self, *exc: object) -> None:
+        """Close it."""
+        ...
+
+    def pread(self, size: int, offset: int) -> bytes:
+        """Read at most ``size`` bytes at ``offset``; fewer at the end of the file."""
+        ...
+
+    def fileno(self) -> int:
+        """Return a descriptor for copying, or raise SysrootError where there is none."""
+        ...
+
+
+class Sysroot(Protocol):
+    """A file system being read: the host, a directory, a Plan, a drawing in a test."""
+
+    @property
+    def name(self) -> str:
+        """What to call this root in messages: ``/`` or a directory of the host."""
+        ...
+
+    def lookup(self, path: str) -> Found | None:
+        """Resolve every link of ``path`` within the root.
+
+        None where nothing is there: a missing component, a component that
+        is not a directory, more than forty links (path_resolution(7)), a
+        directory that may not be searched.
+        """
+        ...
+
+    def node(self, path: str) -> Node | None:
+        """Return what stands at ``path``, whose parent directories hold no links."""
+        ...
+
+    def open(self, path: str) -> OpenFile:
+        """Open the regular file at the real path ``path``.
+
+        Raises SysrootError where it is not there, is no regular file or may
+        not be read.
+        """
+        ...
+
+    def names(self, path: str) -> Sequence[str]:
+        """Return the names in the directory at the real path ``path``, sorted.
+
+        Raises SysrootError where that cannot be read.
+        """
+        ...
+
+    def xattrs(self, path: str) -> tuple[tuple[str, bytes], ...]:
+        """Return the extended attributes of what is at ``path`` (no link followed), sorted."""
+        ...
