@@ -1,0 +1,93 @@
+"""Looking a program up in a root: by path, or by name on the root's own PATH."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rootgen.errors import MissingError, SysrootError
+from rootgen.sysroot.port import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rootgen.sysroot.port import Found, Sysroot
+
+# The PATH of login.defs(5) (ENV_SUPATH), and not the caller's: what a name means in a
+# root must not depend on who asks.
+SEARCH_PATH = (
+    "/usr/local/sbin",
+    "/usr/local/bin",
+    "/usr/sbin",
+    "/usr/bin",
+    "/sbin",
+    "/bin",
+)
+
+
+def find_program(
+    sysroot: Sysroot, name: str, search_path: Sequence[str] = SEARCH_PATH
+) -> tuple[str, Found]:
+    """Return the path that ``name`` is found at, and where that leads.
+
+    A name with a slash is an absolute path within the root. Raises
+    MissingError, with the nearest names, where nothing is found, and
+    SysrootError where it is a directory or no regular file.
+    """
+    if "/" in name:
+        found = sysroot.lookup(name)
+        if found is None:
+            raise _no_path(sysroot, name)
+        if found.node.kind is not Kind.FILE:
+            message = f"{name} is a {found.node.kind.value}, not a program"
+            raise SysrootError(message)
+        return name, found
+    for directory in search_path:
+        path = f"{directory}/{name}"
+        found = sysroot.lookup(path) if name not in {"", ".", ".."} else None
+        if found is not None and found.node.kind is Kind.FILE and found.node.mode & 0o111:
+            return path, found
+    raise _no_name(sysroot, name, search_path)
+
+
+def _no_path(sysroot: Sysroot, path: str) -> MissingError:
+    parts = path.rstrip("/").split("/")
+    for end in range(2, len(parts) + 1):
+        prefix = "/".join(parts[:end])
+        if sysroot.lookup(prefix) is None:
+            directory = "/".join(parts[: end - 1]) or "/"
+            why = f"{directory} has no {parts[end - 1]}"
+            if sysroot.node(prefix) is not None:
+                why = f"{prefix} is a symbolic link that leads nowhere"
+            near = _nearest(parts[end - 1], _names(sysroot, directory))
+            return MissingError(f"no such program: {path}", why=(why,), hint=_did_you_mean(near))
+    return MissingError(f"no such program: {path}")
+
+
+def _no_name(sysroot: Sysroot, name: str, search_path: Sequence[str]) -> MissingError:
+    names = {other for directory in search_path for other in _names(sysroot, directory)}
+    return MissingError(
+        f"no such program: {name}",
+        why=(f"searched {':'.join(search_path)} in {sysroot.name}",),
+        hint=_did_you_mean(_nearest(name, sorted(names))),
+    )
+
+
+def _names(sysroot: Sysroot, directory: str) -> Sequence[str]:
+    found = sysroot.lookup(directory)
+    if found is None or found.node.kind is not Kind.DIRECTORY:
+        return ()
+    try:
+        return sysroot.names(found.path)
+    except SysrootError:
+        # Suggestions are a courtesy: a directory that cannot be listed offers none.
+        return ()
+
+
+def _nearest(name: str, names: Sequence[str]) -> list[str]:
+    from difflib import get_close_matches  # only on the way to an error
+
+    return get_close_matches(name, names, n=3, cutoff=0.6)
+
+
+def _did_you_mean(names: Sequence[str]) -> str:
+    return f"did you mean {', '.join(names)}?" if names else ""

@@ -1,0 +1,87 @@
+"""Walking a path through its symbolic links, inside a root.
+
+The one walk that every Sysroot shares: it asks for one node at a time and
+never lets ``..`` or an absolute link out of the root.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rootgen.sysroot.port import Found, Kind, Link
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rootgen.sysroot.port import Node
+
+# path_resolution(7): MAXSYMLINKS.
+MAXIMUM_LINKS = 40
+
+
+class Resolver:
+    """Resolves paths over one source of nodes, remembering the directories met.
+
+    ``node_of`` answers for a path whose parents are real directories. The
+    memory holds only directories, so it stays small however many names are
+    asked for.
+    """
+
+    __slots__ = ("_directories", "_node_of")
+
+    def __init__(self, node_of: Callable[[str], Node | None]) -> None:
+        """Start with an empty memory over ``node_of``."""
+        self._node_of = node_of
+        self._directories: dict[str, Found | None] = {}
+
+    def lookup(self, path: str) -> Found | None:
+        """Resolve ``path``; see ``port.Sysroot.lookup``."""
+        head, _, tail = path.rpartition("/")
+        if not head or tail in {"", ".", ".."}:
+            return self._walk(path)
+        try:
+            directory = self._directories[head]
+        except KeyError:
+            directory = self._walk(head)
+            self._directories[head] = directory
+        if directory is None or directory.node.kind is not Kind.DIRECTORY:
+            return None
+        real = directory.path + "/" + tail if directory.path != "/" else "/" + tail
+        node = self._node_of(real)
+        if node is None:
+            return None
+        if node.kind is not Kind.SYMLINK:
+            return Found(real, node, directory.links)
+        return self._walk(path)
+
+    def _walk(self, path: str) -> Found | None:
+        pending = path.split("/")
+        pending.reverse()
+        real = ""
+        links: list[Link] = []
+        node = self._node_of("/")
+        while pending:
+            name = pending.pop()
+            if node is None or node.kind is not Kind.DIRECTORY:
+                return None
+            if name in {"", "."}:
+                continue
+            if name == "..":
+                real = real.rpartition("/")[0]
+                node = self._node_of(real or "/")
+                continue
+            candidate = f"{real}/{name}"
+            node = self._node_of(candidate)
+            if node is None:
+                return None
+            if node.kind is not Kind.SYMLINK:
+                real = candidate
+                continue
+            links.append(Link(candidate, node.target))
+            if len(links) > MAXIMUM_LINKS or not node.target:
+                return None
+            if node.target.startswith("/"):
+                real = ""
+            pending.extend(reversed(node.target.split("/")))
+            node = self._node_of(real or "/")
+        return None if node is None else Found(real or "/", node, tuple(links))
