@@ -1,0 +1,206 @@
+"""Programs in, closure out: ELF by its own loader's rules, scripts by their interpreters.
+
+Each program is one process and is resolved on its own (searches depend on
+who asks); what they load is then united into one graph.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from rootgen.closure.graph import (
+    Closure,
+    ClosureFile,
+    Edge,
+    EdgeKind,
+    Lacking,
+    LinkUse,
+    Program,
+)
+from rootgen.closure.script import DEPTH_LIMIT, LINE_LIMIT, env_program, parse_shebang
+from rootgen.elf.reader import is_elf
+from rootgen.errors import ElfError, MissingError, SysrootError
+from rootgen.ldso.load import How
+from rootgen.sysroot.program import find_program
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rootgen.closure.script import Shebang
+    from rootgen.ldso.load import Load
+    from rootgen.ldso.system import System
+    from rootgen.sysroot.port import Found
+
+
+class Gathering:
+    """A closure under construction: what has been found so far, in the order found.
+
+    Programs are added one by one; ``closure()`` gives the value. Adding a
+    program twice changes nothing.
+    """
+
+    def __init__(self, system: System) -> None:
+        """Start empty over ``system``."""
+        self._system = system
+        self._sysroot = system.sysroot
+        self._programs: dict[str, Program] = {}
+        self._files: dict[str, ClosureFile] = {}
+        self._edges: dict[Edge, None] = {}
+        self._links: dict[LinkUse, None] = {}
+        self._lacking: dict[Lacking, None] = {}
+        self._loads: dict[str, Load] = {}
+
+    def add(self, name: str, opened: str, *, lenient: bool = False) -> None:
+        """Add the program at ``opened`` (an absolute path), asked for as ``name``.
+
+        Raises ElfError where it is malformed or neither ELF nor a script
+        (unless ``lenient``: a file that a profile brings may be data), and
+        SysrootError where it cannot be read. What is not found is kept
+        as Lacking.
+        """
+        if opened in self._programs:
+            return
+        found = self._sysroot.lookup(opened)
+        if found is None:
+            message = f"no such program: {opened}"
+            raise MissingError(message)
+        self._programs[opened] = Program(name, opened, found.path)
+        self._visit(opened, found, (), lenient=lenient)
+
+    def closure(self) -> Closure:
+        """Return what has been gathered."""
+        return Closure(
+            tuple(self._programs.values()),
+            MappingProxyType(self._files),
+            tuple(self._edges),
+            tuple(self._links),
+            tuple(self._lacking),
+        )
+
+    def loads(self) -> dict[str, Load]:
+        """Return each ELF program's process by the path it was opened at."""
+        return dict(self._loads)
+
+    def _visit(
+        self, opened: str, found: Found, chain: tuple[str, ...], *, lenient: bool = False
+    ) -> None:
+        self._use_links(found)
+        known = self._files.get(found.path)
+        if known is not None and known.facts is None:
+            return
+        if opened in self._loads:
+            return
+        with self._sysroot.open(found.path) as file:
+            head = file.pread(LINE_LIMIT, 0)
+        if is_elf(head):
+            self._visit_elf(opened, found, chain)
+            return
+        shebang = parse_shebang(head)
+        if shebang is None and not lenient:
+            raise _not_a_program(opened, head)
+        self._files[found.path] = ClosureFile(found, None)
+        if shebang is not None:
+            self._visit_script(found.path, shebang, (*chain, found.path), lenient=lenient)
+
+    def _visit_elf(self, opened: str, found: Found, chain: tuple[str, ...]) -> None:
+        load = self._system.load(opened)
+        self._loads[opened] = load
+        for mapped in load.objects:
+            self._files[mapped.found.path] = ClosureFile(mapped.found, mapped.facts)
+            self._use_links(mapped.found)
+        for need in load.needs:
+            if need.target is None:
+                continue
+            source, target = load.objects[need.requester], load.objects[need.target]
+            how = "" if target.how is How.INTERPRETER else target.how.value
+            self._edges[
+                Edge(
+                    source.found.path,
+                    target.found.path,
+                    EdgeKind(need.kind.value),
+                    need.name,
+                    target.path,
+                    how,
+                    target.via,
+                )
+            ] = None
+        self._lack(load, (*chain, found.path))
+
+    def _lack(self, load: Load, chain: tuple[str, ...]) -> None:
+        for missing in load.missing:
+            through = _chain_to(load, missing.requester)
+            lacking = Lacking(
+                (*chain, *through[1:]),
+                missing.name,
+                EdgeKind(missing.kind.value),
+                missing.searched,
+                missing.why,
+            )
+            self._lacking[lacking] = None
+
+    def _visit_script(
+        self, path: str, shebang: Shebang, chain: tuple[str, ...], *, lenient: bool
+    ) -> None:
+        if len(chain) > DEPTH_LIMIT:
+            self._lack_interpreter(chain, shebang.interpreter, "too many scripts in a row")
+            return
+        names = [shebang.interpreter]
+        program = env_program(shebang)
+        if program is not None:
+            names.append(program)
+        for name in names:
+            try:
+                opened, found = find_program(self._sysroot, _absolute(name))
+                with_reason = Edge(path, found.path, EdgeKind.SCRIPT, name, opened)
+                self._visit(opened, found, chain)
+            except (MissingError, SysrootError, ElfError) as error:
+                if not lenient:
+                    self._lack_interpreter(chain, name, error.what)
+                continue
+            self._edges[with_reason] = None
+
+    def _lack_interpreter(self, chain: tuple[str, ...], name: str, why: str) -> None:
+        self._lacking[Lacking(chain, name, EdgeKind.SCRIPT, (), why)] = None
+
+    def _use_links(self, found: Found) -> None:
+        for link in found.links:
+            self._links[LinkUse(link, found.path)] = None
+
+
+def close(system: System, programs: Iterable[tuple[str, str]]) -> Closure:
+    """Return the closure of ``programs``, pairs of a name and an absolute path.
+
+    Raises as ``Gathering.add``.
+    """
+    gathering = Gathering(system)
+    for name, opened in programs:
+        gathering.add(name, opened)
+    return gathering.closure()
+
+
+def _absolute(name: str) -> str:
+    # The kernel opens a relative interpreter from the caller's directory; in a root that
+    # has yet to be entered that is its top.
+    return name if name.startswith("/") or "/" not in name else f"/{name}"
+
+
+def _chain_to(load: Load, index: int) -> tuple[str, ...]:
+    parents: dict[int, int] = {}
+    for need in load.needs:
+        if need.target is not None and need.target not in parents and need.target != 0:
+            parents[need.target] = need.requester
+    chain = [index]
+    while chain[-1] != 0 and chain[-1] in parents and parents[chain[-1]] not in chain:
+        chain.append(parents[chain[-1]])
+    return tuple(load.objects[step].found.path for step in reversed(chain))
+
+
+def _not_a_program(path: str, head: bytes) -> ElfError:
+    if not head:
+        return ElfError(f"{path} is empty, not a program")
+    return ElfError(
+        f"{path} is neither an ELF file nor a script",
+        why=(f"it begins with {head[:4]!r}, not with '\\x7fELF' or '#!'",),
+        hint=f"to bring it as data: --add {path}",
+    )
