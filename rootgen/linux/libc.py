@@ -1,0 +1,106 @@
+"""The C library, and how a call of it becomes a value or an OSError.
+
+System calls that have a wrapper in every glibc and musl we meet go through
+it; the others (openat2, mount_setattr, clone with namespace flags, …) go
+through ``syscall(2)`` by number. Sources of the numbers: the kernel's
+``arch/*/entry/syscalls/*.tbl`` and ``include/uapi/asm-generic/unistd.h``.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import sys
+from typing import NamedTuple
+
+# CDLL(None) is the C library that Python itself is linked with, glibc or musl.
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_LIBC.syscall.restype = ctypes.c_long
+
+AT_FDCWD = -100
+
+# From Linux 5.1 on, every architecture numbers new calls alike.
+OPEN_TREE = 428
+MOVE_MOUNT = 429
+CLOSE_RANGE = 436
+OPENAT2 = 437
+MOUNT_SETATTR = 442
+
+
+class Numbers(NamedTuple):
+    """The numbers of the older calls on one architecture."""
+
+    clone: int
+    pivot_root: int
+    renameat2: int
+    # clone(2), "C library/kernel differences": s390 takes the stack before the flags.
+    stack_first: bool = False
+
+
+_GENERIC = Numbers(clone=220, pivot_root=41, renameat2=276)
+# By os.uname().machine, and whether this process is a 64-bit one (i386 Python on x86_64).
+_NUMBERS = {
+    ("x86_64", True): Numbers(clone=56, pivot_root=155, renameat2=316),
+    ("x86_64", False): Numbers(clone=120, pivot_root=217, renameat2=353),
+    ("i686", False): Numbers(clone=120, pivot_root=217, renameat2=353),
+    ("aarch64", True): _GENERIC,
+    ("aarch64", False): Numbers(clone=120, pivot_root=218, renameat2=382),
+    ("armv7l", False): Numbers(clone=120, pivot_root=218, renameat2=382),
+    ("armv6l", False): Numbers(clone=120, pivot_root=218, renameat2=382),
+    ("riscv64", True): _GENERIC,
+    ("loongarch64", True): _GENERIC,
+    ("ppc64le", True): Numbers(clone=120, pivot_root=203, renameat2=357),
+    ("ppc64", True): Numbers(clone=120, pivot_root=203, renameat2=357),
+    ("s390x", True): Numbers(clone=120, pivot_root=217, renameat2=347, stack_first=True),
+    ("mips64", True): Numbers(clone=5055, pivot_root=5151, renameat2=5311),
+}
+
+
+def numbers() -> Numbers:
+    """Return this machine's numbers; raise OSError(ENOSYS) where we do not know them."""
+    machine = os.uname().machine
+    found = _NUMBERS.get((machine, sys.maxsize > 2**32))
+    if found is None:
+        raise OSError(errno.ENOSYS, "the system call numbers of this machine are unknown", machine)
+    return found
+
+
+def system_call(number: int, *arguments: int | bytes | ctypes.c_void_p | None) -> int:
+    """Make system call ``number``; return its result, or -1 with errno kept by ctypes.
+
+    Integers are passed as C longs: a system call takes registers, and
+    ctypes would pass them as 32-bit ints, whose upper half is undefined.
+    """
+    wide = [ctypes.c_long(item) if isinstance(item, int) else item for item in arguments]
+    return int(_LIBC.syscall(ctypes.c_long(number), *wide))
+
+
+def call(name: str, *arguments: object) -> int:
+    """Call the C library's ``name``; AttributeError where it has none such."""
+    return int(getattr(_LIBC, name)(*arguments))
+
+
+def has(name: str) -> bool:
+    """Say whether the C library has a function ``name``."""
+    return hasattr(_LIBC, name)
+
+
+def last_errno() -> int:
+    """Return the errno that the last call left."""
+    return ctypes.get_errno()
+
+
+def check(result: int, filename: str = "", filename2: str | None = None) -> int:
+    """Return ``result``, or raise OSError for the last errno where it is -1."""
+    if result == -1:
+        raise error(ctypes.get_errno(), filename, filename2)
+    return result
+
+
+def error(number: int, filename: str = "", filename2: str | None = None) -> OSError:
+    """Make the OSError (of the fitting subclass) for errno ``number``."""
+    message = os.strerror(number)
+    if filename2 is None:
+        return OSError(number, message, filename) if filename else OSError(number, message)
+    return OSError(number, message, filename, None, filename2)
