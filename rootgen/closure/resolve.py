@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rootgen.closure.script import Shebang
     from rootgen.ldso.load import Load
     from rootgen.ldso.system import System
-    from rootgen.sysroot.port import Found
+    from rootgen.sysroot.port import Found, Sysroot
 
 
 class Gathering:
@@ -177,6 +177,31 @@ def close(system: System, programs: Iterable[tuple[str, str]]) -> Closure:
     for name, opened in programs:
         gathering.add(name, opened)
     return gathering.closure()
+
+
+def interpreters_of(sysroot: Sysroot, path: str) -> tuple[str, ...]:
+    """Return the paths of the interpreters that the script at ``path`` goes through.
+
+    The last one is the ELF program that runs in the end (behind env, the
+    program that env starts); empty for an ELF file. Raises ElfError for what
+    is neither, MissingError for an interpreter that is not there.
+    """
+    interpreters: list[str] = []
+    at = path
+    while len(interpreters) <= DEPTH_LIMIT:
+        found = find_program(sysroot, at)[1]
+        with sysroot.open(found.path) as file:
+            head = file.pread(LINE_LIMIT, 0)
+        if is_elf(head):
+            return tuple(interpreters)
+        shebang = parse_shebang(head)
+        if shebang is None:
+            raise _not_a_program(at, head)
+        name = env_program(shebang) or _absolute(shebang.interpreter)
+        at = find_program(sysroot, name)[0]
+        interpreters.append(at)
+    message = f"{path}: more than {DEPTH_LIMIT} scripts in a row"
+    raise ElfError(message)
 
 
 def _absolute(name: str) -> str:

@@ -1,0 +1,47 @@
+"""Saying what lacks: one message with every chain, the places searched, the package."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rootgen.closure.graph import EdgeKind
+from rootgen.errors import MissingError
+from rootgen.sysroot.owner import Owners
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rootgen.closure.graph import Lacking
+    from rootgen.sysroot.port import Sysroot
+
+# More than these are counted, not told: the first few show the pattern.
+_TOLD = 8
+
+
+def missing_error(lacking: Sequence[Lacking], sysroot: Sysroot) -> MissingError:
+    """Return the error for what a closure lacks, with the package of each where known."""
+    owners = Owners(sysroot)
+    lines: list[str] = []
+    for one in lacking[:_TOLD]:
+        lines.extend(_lines(one, owners))
+    if len(lacking) > _TOLD:
+        lines.append(f"… and {len(lacking) - _TOLD} more")
+    kind = "interpreter" if lacking[0].kind is EdgeKind.SCRIPT else "library"
+    what = f"cannot find {kind} {lacking[0].name}, needed by {lacking[0].chain[-1]}"
+    if len(lacking) > 1:
+        what = f"{len(lacking)} files that programs need cannot be found"
+    return MissingError(
+        what, why=tuple(lines), hint="install what lacks, or go on without it: --allow-missing"
+    )
+
+
+def _lines(lacking: Lacking, owners: Owners) -> list[str]:
+    lines = [f"{lacking.name}: {lacking.why}; {' → '.join(lacking.chain)} wants it"]
+    if lacking.searched:
+        lines.append(f"  searched {', '.join(lacking.searched)}")
+    package = owners.suggest(lacking.name.rpartition("/")[2])
+    if package:
+        lines.append(f"  package {package} has a file of that name")
+    elif (owner := owners.package(lacking.chain[-1])) is not None:
+        lines.append(f"  {lacking.chain[-1]} is of package {owner}")
+    return lines

@@ -1,0 +1,158 @@
+"""``make``: names of programs and profiles in, a tree out."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from rootgen.api.lacking import missing_error
+from rootgen.api.targets import open_sysroot, path_within
+from rootgen.errors import PlanError, UsageError
+from rootgen.plan.assemble import Assembly, Wish, assemble, with_entry
+from rootgen.plan.as_sysroot import PlanSysroot
+from rootgen.plan.loader_cache import cache_entry
+from rootgen.plan.proof import divergences
+from rootgen.plan.rules import Addition
+from rootgen.profile.model import Profile
+from rootgen.profile.shipped import known_profile, shipped_directory
+from rootgen.sysroot.directory import DirectorySysroot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rootgen.closure.graph import Closure
+    from rootgen.plan.collect import Skipped
+    from rootgen.plan.manifest import Manifest
+    from rootgen.plan.plan import Plan
+    from rootgen.plan.proof import Divergence
+    from rootgen.rootfs.write import Note
+
+    Progress = Callable[[str, int, int], None]
+
+
+class MakeRequest(NamedTuple):
+    """What ``make`` is asked for; the fields are the command's options."""
+
+    programs: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
+    out: str = ""
+    sysroot: str = "/"
+    add: tuple[tuple[str, str], ...] = ()
+    bare: bool = False
+    dry_run: bool = False
+    force: bool = False
+    allow_missing: bool = False
+    epoch: int | None = None
+
+
+class MakeResult(NamedTuple):
+    """What ``make`` did: the Plan with digests, what it rests on, what was left out."""
+
+    plan: Plan
+    closure: Closure
+    manifest: Manifest
+    digest: str
+    out: str
+    notes: tuple[Note, ...]
+    skipped: tuple[Skipped, ...]
+
+
+def make(request: MakeRequest, *, progress: Progress | None = None) -> MakeResult:
+    """Assemble what ``request`` asks for, prove it, and write it.
+
+    With ``dry_run`` everything but the writing is done. ``progress`` is
+    called with a phase, what is done and the total. Raises MissingError for
+    what cannot be found (unless ``allow_missing``), ProfileError, PlanError,
+    TreeError, UsageError.
+    """
+    from rootgen.rootfs.write import hash_plan, write_tree
+
+    _check(request)
+    sysroot, host = open_sysroot(request.sysroot), DirectorySysroot("/")
+    assembly = plan_of(request, sysroot, host)
+    programs = tuple(sorted({one.opened for one in assembly.closure.programs}))
+    image = _profile(request).image if request.profiles else Profile("", "").image
+    if request.dry_run:
+        plan = hash_plan(assembly.plan, sysroot=sysroot, host=host, progress=progress)
+        notes: tuple[Note, ...] = ()
+    else:
+        written = write_tree(
+            assembly.plan,
+            request.out,
+            sysroot=sysroot,
+            host=host,
+            programs=programs,
+            image=image,
+            force=request.force,
+            progress=progress,
+        )
+        plan, notes = written.plan, written.notes
+    from rootgen.plan.manifest import manifest_of
+
+    manifest = manifest_of(programs, plan, image)
+    out = "" if request.dry_run else request.out
+    return MakeResult(
+        plan, assembly.closure, manifest, manifest.digest, out, notes, assembly.skipped
+    )
+
+
+def plan_of(
+    request: MakeRequest, sysroot: DirectorySysroot, host: DirectorySysroot
+) -> Assembly:
+    """Return the Plan of ``request``, proven: every program finds in it what it found before.
+
+    Raises as ``make``.
+    """
+    wish = Wish(
+        sysroot,
+        host,
+        tuple(path_within(request.sysroot, name) for name in request.programs),
+        _profile(request),
+        tuple(Addition(os.path.abspath(source), to) for source, to in request.add),
+        request.epoch,
+    )
+    assembly = assemble(wish)
+    if assembly.closure.lacking and not request.allow_missing:
+        raise missing_error(assembly.closure.lacking, sysroot)
+    return _proven(assembly, sysroot, host)
+
+
+def _proven(assembly: Assembly, sysroot: DirectorySysroot, host: DirectorySysroot) -> Assembly:
+    differing = divergences(assembly.loads, PlanSysroot(assembly.plan, sysroot, host))
+    if not differing:
+        return assembly
+    # The host's loader found it through its cache; the tree has none yet.
+    entry = cache_entry(assembly.loads, sysroot)
+    plan = with_entry(assembly.plan, entry)
+    remaining = divergences(assembly.loads, PlanSysroot(plan, sysroot, host))
+    if remaining:
+        raise PlanError(
+            f"{remaining[0].program} would not load in the target what it loads here",
+            why=tuple(_told(one) for one in remaining[:8]),
+            hint="this is a defect of rootgen, or a root that changed while it was read",
+        )
+    return assembly._replace(plan=plan)
+
+
+def _told(one: Divergence) -> str:
+    return f"{one.name}: {one.wanted} here, {one.got or 'nothing'} in the target"
+
+
+def _profile(request: MakeRequest) -> Profile:
+    shipped = shipped_directory()
+    names = list(request.profiles)
+    if not request.bare:
+        known = (known_profile(os.path.basename(name), shipped) for name in request.programs)
+        names += [name for name in known if name is not None and name not in names]
+    if not names:
+        return Profile("", "")
+    from rootgen.profile.read import load_profiles  # YAML costs 20 ms: only where there is a profile
+
+    return load_profiles(names, shipped=shipped)
+
+
+def _check(request: MakeRequest) -> None:
+    if not (request.programs or request.profiles or request.add):
+        raise UsageError("nothing to make: name a program, or a profile with -f")
+    if not request.out and not request.dry_run:
+        raise UsageError("where to? name the directory with --out, or use --dry-run")
