@@ -7,7 +7,6 @@ import stat
 from typing import TYPE_CHECKING
 
 from rootgen.errors import SysrootError
-from rootgen.linux.openat2 import RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, openat2
 from rootgen.sysroot.port import Kind, Node
 from rootgen.sysroot.resolve import Resolver
 
@@ -131,8 +130,9 @@ class DirectorySysroot:
         # directory swapped for a link while we read leads nowhere.
         if self._root < 0:
             return os.open(path, _OPEN_FLAGS)
-        resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS
-        return openat2(self._root, path.lstrip("/"), _OPEN_FLAGS, resolve=resolve)
+        from rootgen.linux.path import open_beneath  # ctypes: not needed on the host
+
+        return open_beneath(self._root, path, _OPEN_FLAGS)
 
     def names(self, path: str) -> list[str]:
         """List the directory at the real path ``path``, sorted; see ``port.Sysroot``."""
