@@ -1,0 +1,64 @@
+"""Collecting every mistake of a profile, so that all are told at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from rootgen.errors import ProfileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rootgen.profile.model import Place
+
+# A hostile file may have any number of mistakes; past these they teach nothing new.
+_TOLD = 100
+
+
+class Mistake(NamedTuple):
+    """One mistake and where it stands; ``place`` None for a name of the command line."""
+
+    place: Place | None
+    message: str
+
+    def __str__(self) -> str:
+        """Render as compilers do: ``FILE:LINE:COLUMN: MESSAGE``."""
+        return self.message if self.place is None else f"{self.place}: {self.message}"
+
+
+class Mistakes:
+    """The mistakes found so far, each told once."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._found: dict[Mistake, None] = {}
+
+    def __len__(self) -> int:
+        """Count them."""
+        return len(self._found)
+
+    def add(self, place: Place | None, message: str) -> None:
+        """Note a mistake."""
+        self._found[Mistake(place, message)] = None
+
+    def raise_if_any(self) -> None:
+        """Raise them all as one ProfileError, in the order of the files read."""
+        found = list(self._found)
+        if len(found) == 1:
+            raise ProfileError(str(found[0]))
+        if found:
+            lines = [str(one) for one in found[:_TOLD]]
+            if len(found) > _TOLD:
+                lines.append(f"… and {len(found) - _TOLD} more")
+            files = dict.fromkeys(one.place.file for one in found if one.place is not None)
+            where = f" in {', '.join(files)}" if files else ""
+            raise ProfileError(f"{len(found)} mistakes{where}", why=tuple(lines))
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ``; did you mean 'NEAREST'?`` or "" where nothing is near."""
+    from difflib import get_close_matches  # only on the way to an error
+
+    # The comparison is quadratic in the length of the names.
+    near = get_close_matches(name[:64], list(known), n=1, cutoff=0.6)
+    return f"; did you mean '{near[0]}'?" if near else ""
