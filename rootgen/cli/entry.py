@@ -1,0 +1,78 @@
+"""Where the process starts, and the only place where it exits (DESIGN, section 3)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from rootgen.cli.commands import rootgen
+from rootgen.errors import RootgenError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# What a shell reports of a program that SIGINT or SIGPIPE ended: 128 + n.
+_INTERRUPTED = 130
+_BROKEN_PIPE = 141
+
+
+def main() -> NoReturn:
+    """Run the command line of this process and exit with its status."""
+    for stream in (sys.stdout, sys.stderr):
+        # A path that is not UTF-8 leaves as the bytes it came as.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="surrogateescape")
+    if "_ROOTGEN_COMPLETE" in os.environ:
+        rootgen.main(prog_name="rootgen")
+    status = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        # The reader went away after the last line was written.
+        _forget_output()
+        status = status or _BROKEN_PIPE
+    sys.exit(status)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Perform one command line and return its exit status; nothing is raised."""
+    try:
+        with rootgen.make_context("rootgen", list(arguments)) as context:
+            status = rootgen.invoke(context)
+            sys.stdout.flush()
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except RootgenError as error:
+        sys.stderr.write(f"rootgen: {_shown(error)}\n")
+        return error.exit_status
+    except (KeyboardInterrupt, click.Abort):
+        sys.stderr.write("rootgen: interrupted\n")
+        return _INTERRUPTED
+    except BrokenPipeError:
+        _forget_output()
+        return _BROKEN_PIPE
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename is not None else ""
+        sys.stderr.write(f"rootgen: {where}{error.strerror or error}\n")
+        return 1
+    return status if isinstance(status, int) else 0
+
+
+def _shown(error: RootgenError) -> str:
+    from rootgen.report.words import printable  # only on the way to an error
+
+    return "\n".join(printable(line) for line in str(error).split("\n"))
+
+
+def _forget_output() -> None:
+    # What is still buffered would raise again when the interpreter closes the stream.
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)

@@ -1,0 +1,113 @@
+"""What one process can say of itself: prctl(2), its descriptors, its signals as a descriptor."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from rootgen.linux.libc import CLOSE_RANGE, call, check, error, last_errno, system_call
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# linux/prctl.h
+_PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
+_PR_SET_KEEPCAPS = 8
+_PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_NO_NEW_PRIVS = 38
+
+_CLOSE_RANGE_CLOEXEC = 4
+_LAST = 0xFFFFFFFF
+
+_SIGSET_BYTES = 128  # sigset_t of glibc and musl: 1024 bits
+_SIGINFO_BYTES = 128  # struct signalfd_siginfo
+
+
+def _prctl(option: int, argument: int, name: str) -> None:
+    zero = ctypes.c_ulong(0)
+    check(call("prctl", option, ctypes.c_ulong(argument), zero, zero, zero), name)
+
+
+def set_parent_death_signal(number: int) -> None:
+    """Have the kernel send us ``number`` when our parent dies; raise OSError.
+
+    A change of credentials undoes it (PR_SET_PDEATHSIG(2const)).
+    """
+    _prctl(_PR_SET_PDEATHSIG, number, "PR_SET_PDEATHSIG")
+
+
+def set_dumpable(*, dumpable: bool) -> None:
+    """Let others of our uid trace us and read our /proc files, or not; raise OSError."""
+    _prctl(_PR_SET_DUMPABLE, int(dumpable), "PR_SET_DUMPABLE")
+
+
+def set_keep_capabilities(*, keep: bool) -> None:
+    """Keep the permitted set across setuid(2) away from 0, or not; raise OSError."""
+    _prctl(_PR_SET_KEEPCAPS, int(keep), "PR_SET_KEEPCAPS")
+
+
+def set_child_subreaper(*, subreaper: bool) -> None:
+    """Inherit orphaned descendants as process 1 does, or not; raise OSError."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, int(subreaper), "PR_SET_CHILD_SUBREAPER")
+
+
+def set_no_new_privileges() -> None:
+    """Give up, for good, gaining anything by exec (set-user-ID, file capabilities)."""
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1, "PR_SET_NO_NEW_PRIVS")
+
+
+def close_on_exec_from(first: int) -> None:
+    """Mark every descriptor from ``first`` on close-on-exec (close_range(2), Linux 5.11).
+
+    Marked, not closed: what reports a failing exec stays open until the
+    exec. Raises OSError.
+    """
+    if system_call(CLOSE_RANGE, first, _LAST, _CLOSE_RANGE_CLOEXEC) == 0:
+        return
+    number = last_errno()
+    if number not in (errno.ENOSYS, errno.EINVAL, errno.EPERM):
+        raise error(number, "close_range")
+    for descriptor in _open_descriptors(first):
+        try:
+            os.set_inheritable(descriptor, False)
+        except OSError as failure:
+            if (
+                failure.errno != errno.EBADF
+            ):  # the listing's own descriptor, closed by now
+                raise
+
+
+def _open_descriptors(first: int) -> list[int]:
+    return [
+        number for number in map(int, os.listdir("/proc/self/fd")) if number >= first
+    ]
+
+
+def signal_descriptor(numbers: Iterable[int]) -> int:
+    """Open a descriptor that reads ``numbers``, which must be blocked (signalfd(2)).
+
+    It is close-on-exec and does not block. Raises OSError.
+    """
+    # sigset_t is an array of unsigned long, in glibc as in musl.
+    mask = (ctypes.c_ulong * (_SIGSET_BYTES // ctypes.sizeof(ctypes.c_ulong)))()
+    width = 8 * ctypes.sizeof(ctypes.c_ulong)
+    for number in numbers:
+        word, bit = divmod(number - 1, width)
+        mask[word] |= 1 << bit
+    flags = (
+        os.O_CLOEXEC | os.O_NONBLOCK
+    )  # SFD_CLOEXEC and SFD_NONBLOCK are the same bits
+    return check(call("signalfd", -1, mask, flags), "signalfd")
+
+
+def read_signal(descriptor: int) -> int | None:
+    """Return the number of the next pending signal, or None if there is none."""
+    try:
+        data = os.read(descriptor, _SIGINFO_BYTES)
+    except BlockingIOError:
+        return None
+    return int.from_bytes(data[:4], sys.byteorder) if data else None

@@ -1,0 +1,204 @@
+"""What a launched program may do, may know and may reach."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.sandbox.tree import launch, output, shell
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+# podman's default eleven: CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID SETPCAP
+# NET_BIND_SERVICE SYS_CHROOT SETFCAP.
+ELEVEN = 0x800405FB
+NET_RAW = 1 << 13
+CHOWN = 1
+
+
+def _status(tree: Path, options: Sequence[str] = ()) -> dict[str, str]:
+    lines = output(tree, "cat", "/proc/self/status", options=options).splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ([], ELEVEN),
+        (["--cap-add", "NET_RAW"], ELEVEN | NET_RAW),
+        (["--cap-drop", "CHOWN"], ELEVEN & ~CHOWN),
+        (["--cap-drop", "ALL"], 0),
+        (["--cap-drop", "ALL", "--cap-add", "CHOWN"], CHOWN),
+        (["--cap-add", "cap_net_raw"], ELEVEN | NET_RAW),
+    ],
+)
+def test_capabilities(tree: Path, options: Sequence[str], expected: int) -> None:
+    """Bounding, permitted and effective are what was asked for; the others are empty."""
+    status = _status(tree, options)
+    for name in ("CapBnd", "CapPrm", "CapEff"):
+        assert int(status[name], 16) == expected, name
+    for name in ("CapInh", "CapAmb"):
+        assert int(status[name], 16) == 0, name
+
+
+def test_unknown_capability(tree: Path) -> None:
+    """A capability that Linux does not have is a wrong option."""
+    done = launch(tree, "true", options=["--cap-add", "NET_ROW"])
+    assert done.returncode == 2
+    assert b"NET_ROW" in done.stderr
+
+
+def test_no_new_privileges(tree: Path) -> None:
+    """No exec can give more."""
+    assert _status(tree)["NoNewPrivs"] == "1"
+
+
+def test_process_one_has_no_more(tree: Path) -> None:
+    """Process 1, which is our code, keeps nothing that the program does not have."""
+    line = output(tree, "grep", "CapBnd", "/proc/1/status")
+    assert int(line.split()[1], 16) & ~ELEVEN == 0
+
+
+def test_descriptors(tree: Path, tmp_path: Path) -> None:
+    """A descriptor that leaks into rootgen does not reach the program (CVE-2024-21626)."""
+    leak = os.open(tmp_path, os.O_RDONLY)
+    try:
+        done = launch(tree, "ls", "-l", "/proc/self/fd", pass_fds=[leak])
+    finally:
+        os.close(leak)
+    lines = done.stdout.decode().splitlines()
+    numbers = {line.split(" -> ")[0].split()[-1] for line in lines if " -> " in line}
+    assert numbers == {"0", "1", "2", "3"}  # 3 is the directory that ls itself reads
+    assert str(tmp_path) not in done.stdout.decode()
+
+
+@pytest.mark.parametrize("link", ["exe", "root", "cwd", "fd"])
+def test_launcher_is_not_reachable(tree: Path, link: str) -> None:
+    """Process 1 is not to be looked into, so the launcher's binary is not there (CVE-2019-5736)."""
+    done = launch(tree, "ls", "-L", f"/proc/1/{link}/")
+    assert done.returncode != 0
+    assert b"denied" in done.stderr or b"permitted" in done.stderr
+
+
+@pytest.mark.parametrize("script", [False, True])
+def test_launcher_is_not_run_again(tree: Path, script: bool) -> None:  # noqa: FBT001
+    """``/proc/self/exe`` as the command, or as an interpreter, does not run the host's Python."""
+    command = ["/proc/self/exe", "-c", "print('host')"]
+    if script:
+        (tree / "bin/again").write_text("#!/proc/self/exe\nprint('host')\n")
+        (tree / "bin/again").chmod(0o755)
+        command = ["/bin/again"]
+    done = launch(tree, *command)
+    assert b"host" not in done.stdout
+    assert done.returncode in {126, 127}
+
+
+def test_environment(tree: Path) -> None:
+    """Of the caller's environment only the terminal and the language come along."""
+    env = {
+        "PATH": os.environ["PATH"],
+        "SECRET": "token",
+        "TERM": "vt100",
+        "LANG": "C.UTF-8",
+        "LC_TIME": "C",
+        "TZ": "UTC",
+        "LD_PRELOAD_NOT": "x",
+        "HOME": "/somewhere",
+    }
+    done = launch(tree, "env", env=env)
+    shown = dict(line.split("=", 1) for line in done.stdout.decode().splitlines())
+    path = shown.pop("PATH")
+    assert "/bin" in path.split(":")
+    assert path != os.environ["PATH"]
+    assert shown == {
+        "TERM": "vt100",
+        "LANG": "C.UTF-8",
+        "LC_TIME": "C",
+        "TZ": "UTC",
+        "HOME": "/root",
+        "container": "rootgen",
+    }
+
+
+def test_environment_options(tree: Path) -> None:
+    """--env sets; --clear-env leaves nothing of the caller's."""
+    options = ["--env", "A=b=c", "--env", "HOME=/x"]
+    assert shell(tree, "echo $A $HOME", options) == "b=c /x"
+    done = launch(tree, "env", options=["--clear-env"], env={**os.environ, "TERM": "vt100"})
+    assert b"TERM" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("user", "expected"),
+    [
+        ("app", "uid=1000(app) gid=1000(app) groups=1000(app),2000(audio)"),
+        ("1000", "uid=1000(app) gid=1000(app) groups=1000(app),2000(audio)"),
+        ("app:2000", "uid=1000(app) gid=2000(audio)"),
+        ("app:audio", "uid=1000(app) gid=2000(audio)"),
+        ("77:88", "uid=77 gid=88"),
+    ],
+)
+def test_user(tree: Path, user: str, expected: str) -> None:
+    """Users and groups are those of the tree's own files, or numbers."""
+    assert output(tree, "id", options=["--user", user]).startswith(expected)
+
+
+def test_user_has_no_capabilities(tree: Path) -> None:
+    """Who is not root has none, and has the home that passwd says."""
+    options = ["--user", "app"]
+    status = _status(tree, options)
+    assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 0
+    assert shell(tree, "echo $HOME", options) == "/home/app"
+
+
+def test_unknown_user(tree: Path) -> None:
+    """A name that the tree does not have is an error that says where it was sought."""
+    done = launch(tree, "true", options=["--user", "apq"])
+    assert done.returncode == 125
+    assert b"apq" in done.stderr
+    assert b"/etc/passwd" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff\xfe:x\n" * 9,
+        b"app:x:-1:0::/:/bin/sh\n",
+        b"app:x:99999999999999999999:0::/:/bin/sh\n",
+        b"app\n:::\napp:x:one:two:::\n",
+        b"app" * 4096,
+    ],
+)
+def test_hostile_passwd(tree: Path, content: bytes) -> None:
+    """A passwd that is no passwd is an error for who needs it, and no traceback."""
+    (tree / "etc/passwd").write_bytes(content)
+    done = launch(tree, "true", options=["--user", "app"])
+    assert done.returncode == 125
+    assert b"Traceback" not in done.stderr
+    assert launch(tree, "true").returncode == 0
+
+
+@pytest.mark.parametrize("kind", ["fifo", "endless"])
+def test_passwd_that_never_ends(tree: Path, kind: str) -> None:
+    """Nor does one that cannot be read to its end stop us."""
+    (tree / "etc/passwd").unlink()
+    if kind == "fifo":
+        os.mkfifo(tree / "etc/passwd")
+    else:
+        (tree / "etc/passwd").symlink_to("/dev/zero")
+    assert launch(tree, "true").returncode == 0
+    assert launch(tree, "true", options=["--user", "app"]).returncode == 125
+
+
+def test_working_directory(tree: Path) -> None:
+    """The program starts in /, or where it was told to; a place that is not there is named."""
+    assert output(tree, "pwd") == "/"
+    assert output(tree, "pwd", options=["--workdir", "/home/app"]) == "/home/app"
+    done = launch(tree, "pwd", options=["--workdir", "/none"])
+    assert done.returncode == 125
+    assert b"/none" in done.stderr

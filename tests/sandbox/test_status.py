@@ -1,0 +1,183 @@
+"""How a launch ends: exit statuses, signals, orphans, and what outlives what."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.sandbox.tree import ROOTGEN, command_line, launch, shell
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_WAIT = 20.0  # seconds; what takes longer has failed
+
+
+def _start(tree: Path, script: str) -> subprocess.Popen[bytes]:
+    """Start a script that says ``ready`` when it is; return once it did."""
+    process = subprocess.Popen(
+        command_line(tree, "sh", "-c", script),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line == b"ready\n", process.communicate()[1]
+    return process
+
+
+@pytest.mark.parametrize("status", [0, 1, 3, 125, 126, 127, 255])
+def test_exit_status(tree: Path, status: int) -> None:
+    """The program's own status is ours."""
+    assert launch(tree, "sh", "-c", f"exit {status}").returncode == status
+
+
+@pytest.mark.parametrize("name", ["KILL", "TERM", "SEGV", "HUP", "INT", "USR1"])
+def test_killed(tree: Path, name: str) -> None:
+    """A program killed by signal n gives 128 + n."""
+    done = launch(tree, "sh", "-c", f"kill -{name} $$")
+    assert done.returncode == 128 + getattr(signal, f"SIG{name}")
+
+
+def test_not_found(tree: Path) -> None:
+    """127, the name, and the nearest names that the tree has."""
+    done = launch(tree, "bahs")
+    assert done.returncode == 127
+    assert b"bahs" in done.stderr
+    assert b"bash" in done.stderr
+    assert launch(tree, "/bin/none").returncode == 127
+
+
+@pytest.mark.parametrize("kind", ["no x bit", "directory", "no format", "empty"])
+def test_not_executable(tree: Path, kind: str) -> None:
+    """126 for what is there and cannot be executed, with its name."""
+    path = tree / "bin/thing"
+    if kind == "directory":
+        path.mkdir()
+    else:
+        path.write_text({"no x bit": "#!/bin/sh\n", "no format": "echo\n", "empty": ""}[kind])
+        path.chmod(0o644 if kind == "no x bit" else 0o755)
+    done = launch(tree, "/bin/thing")
+    assert done.returncode == 126, done.stderr.decode()
+    assert b"/bin/thing" in done.stderr
+
+
+def test_script_without_interpreter(tree: Path) -> None:
+    """The interpreter that is missing is named, rather than the script alone."""
+    (tree / "bin/script").write_text("#!/usr/bin/perl6 -w\n")
+    (tree / "bin/script").chmod(0o755)
+    done = launch(tree, "script")
+    assert done.returncode == 126
+    assert b"/usr/bin/perl6" in done.stderr
+
+
+def test_program_without_loader(tree: Path) -> None:
+    """So is the loader that an ELF file wants."""
+    loader = next(path for path in tree.rglob("ld-*") if not path.is_symlink())
+    name = "/" + str(loader.relative_to(tree))
+    loader.unlink()
+    done = launch(tree, "bash")
+    assert done.returncode == 126
+    assert name.encode() in done.stderr
+
+
+def test_found_on_path_of_env(tree: Path) -> None:
+    """PATH is the program's, with what --env says."""
+    (tree / "var/mine").symlink_to("/bin/busybox")
+    (tree / "var/true").symlink_to("/bin/busybox")
+    assert launch(tree, "true", options=["--env", "PATH=/var"]).returncode == 0
+    assert launch(tree, "ls", options=["--env", "PATH=/var"]).returncode == 127
+
+
+@pytest.mark.parametrize("name", ["TERM", "INT", "HUP", "USR1", "USR2", "QUIT"])
+def test_signal_is_forwarded(tree: Path, name: str) -> None:
+    """A signal to rootgen reaches the program, which may do as it likes."""
+    script = f"trap 'echo got; exit 9' {name}; echo ready; while :; do sleep 0.05; done"
+    process = _start(tree, script)
+    process.send_signal(getattr(signal, f"SIG{name}"))
+    rest, _ = process.communicate(timeout=_WAIT)
+    assert rest == b"got\n"
+    assert process.returncode == 9
+
+
+@pytest.mark.parametrize("name", ["TERM", "INT"])
+def test_signal_ends_the_program(tree: Path, name: str) -> None:
+    """A program with no handler dies of it, as it would outside."""
+    process = _start(tree, "echo ready; exec sleep 1000")
+    process.send_signal(getattr(signal, f"SIG{name}"))
+    process.communicate(timeout=_WAIT)
+    assert process.returncode == 128 + getattr(signal, f"SIG{name}")
+
+
+def test_zombies_are_reaped(tree: Path) -> None:
+    """Orphans become process 1's, which waits for them."""
+    script = "for i in 1 2 3; do (sleep 0.1 & ) ; done; sleep 0.6; grep -l 'State:.Z' /proc/*/status"
+    done = launch(tree, "sh", "-c", script)
+    assert done.stdout == b""
+
+
+def test_orphans_die_with_the_program(tree: Path) -> None:
+    """When the program ends so does all else: nothing holds our output open."""
+    begun = time.monotonic()
+    done = launch(tree, "sh", "-c", "trap '' TERM HUP; setsid sleep 1000 & sleep 1000 & echo done")
+    assert done.stdout == b"done\n"
+    assert time.monotonic() - begun < _WAIT
+
+
+def test_nothing_outlives_a_killed_launcher(tree: Path) -> None:
+    """After kill -9 of rootgen the pipe closes: every process that held it is gone."""
+    process = _start(tree, "setsid sleep 1000 & trap '' TERM; echo ready; sleep 1000; sleep 1000")
+    process.kill()
+    rest, _ = process.communicate(timeout=_WAIT)
+    assert rest == b""
+    assert process.returncode == -signal.SIGKILL
+
+
+def test_killed_while_starting(tree: Path) -> None:
+    """Killed at any moment of the start, nothing stays: the pipe's other end closes each time."""
+    for step in range(12):
+        process = subprocess.Popen(
+            command_line(tree, "sleep", "1000"),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        time.sleep(0.02 + 0.01 * step)
+        process.kill()
+        process.communicate(timeout=_WAIT)
+
+
+def test_process_one_cannot_be_killed_from_inside(tree: Path) -> None:
+    """Signals from inside to process 1 do nothing: the program runs on."""
+    done = launch(tree, "sh", "-c", "kill -9 1; kill -TERM 1; kill -STOP 1; sleep 0.2; exit 4")
+    assert done.returncode == 4
+
+
+def test_stopped_program(tree: Path) -> None:
+    """A program that stops itself goes on with SIGCONT."""
+    process = _start(tree, "echo ready; kill -STOP $$; exit 6")
+    time.sleep(0.3)
+    process.send_signal(signal.SIGCONT)
+    process.communicate(timeout=_WAIT)
+    assert process.returncode == 6
+
+
+@pytest.mark.parametrize("arguments", [["run"], ["run", "TREE"], ["run", "TREE", "--"]])
+def test_usage(tree: Path, arguments: list[str]) -> None:
+    """No tree or no command is wrong usage."""
+    line = [str(tree) if word == "TREE" else word for word in arguments]
+    done = subprocess.run([ROOTGEN, *line], capture_output=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert b"Traceback" not in done.stderr
+
+
+def test_descriptors_closed_by_the_caller(tree: Path) -> None:
+    """Started without a stdin it still runs, and opens nothing else in its place."""
+    line = " ".join(command_line(tree, "sh", "-c", "'exit 5'"))
+    done = subprocess.run(["sh", "-c", f"{line} <&-"], capture_output=True, check=False, timeout=60)
+    assert done.returncode == 5, done.stderr
