@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from rootgen.api.lacking import missing_error
 from rootgen.api.targets import open_sysroot, path_within
 from rootgen.errors import PlanError, UsageError
-from rootgen.plan.assemble import Assembly, Wish, assemble, with_entry
 from rootgen.plan.as_sysroot import PlanSysroot
+from rootgen.plan.assemble import Assembly, Wish, assemble, with_entry
 from rootgen.plan.loader_cache import cache_entry
 from rootgen.plan.proof import divergences
 from rootgen.plan.rules import Addition
@@ -96,9 +96,7 @@ def make(request: MakeRequest, *, progress: Progress | None = None) -> MakeResul
     )
 
 
-def plan_of(
-    request: MakeRequest, sysroot: DirectorySysroot, host: DirectorySysroot
-) -> Assembly:
+def plan_of(request: MakeRequest, sysroot: DirectorySysroot, host: DirectorySysroot) -> Assembly:
     """Return the Plan of ``request``, proven: every program finds in it what it found before.
 
     Raises as ``make``.
@@ -146,7 +144,9 @@ def _profile(request: MakeRequest) -> Profile:
         names += [name for name in known if name is not None and name not in names]
     if not names:
         return Profile("", "")
-    from rootgen.profile.read import load_profiles  # YAML costs 20 ms: only where there is a profile
+    from rootgen.profile.read import (
+        load_profiles,
+    )  # YAML costs 20 ms: only where there is a profile
 
     return load_profiles(names, shipped=shipped)
 

@@ -21,7 +21,9 @@ def graph_of(closure: Closure) -> networkx.MultiDiGraph[str]:
     return graph
 
 
-def chains(pairs: Iterable[tuple[str, str]], sources: Iterable[str], target: str) -> list[list[str]]:
+def chains(
+    pairs: Iterable[tuple[str, str]], sources: Iterable[str], target: str
+) -> list[list[str]]:
     """Return every shortest chain from any of ``sources`` to ``target``, sorted.
 
     ``pairs`` are (from, to) edges. Only the chains of the nearest sources

@@ -224,7 +224,9 @@ def _read_dynamic(
     entry = image.layout.dynamic
     if dynamic.size > _DYNAMIC_LIMIT:
         raise image.error(f"a dynamic section of {dynamic.size} bytes")
-    table = image.read(dynamic.size - dynamic.size % entry.size, dynamic.offset, "the dynamic section")
+    table = image.read(
+        dynamic.size - dynamic.size % entry.size, dynamic.offset, "the dynamic section"
+    )
     last: dict[int, int] = {}
     many: list[tuple[int, int]] = []
     for tag, value in entry.iter_unpack(table):

@@ -81,10 +81,7 @@ def drop_bounding(kept: int) -> None:
     for number in range(_LAST_POSSIBLE + 1):
         if kept >> number & 1:
             continue
-        if (
-            call("prctl", _PR_CAPBSET_DROP, ctypes.c_ulong(number), zero, zero, zero)
-            == -1
-        ):
+        if call("prctl", _PR_CAPBSET_DROP, ctypes.c_ulong(number), zero, zero, zero) == -1:
             if last_errno() == errno.EINVAL and number > 0:
                 return
             check(-1, "PR_CAPBSET_DROP")

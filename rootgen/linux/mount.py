@@ -43,9 +43,7 @@ _MNT_DETACH = 2
 _UMOUNT_NOFOLLOW = 8
 _AT_EMPTY_PATH = 0x1000
 _AT_RECURSIVE = 0x8000
-_ATTRIBUTES = (
-    MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC
-)  # the same bits in MOUNT_ATTR_*
+_ATTRIBUTES = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC  # the same bits in MOUNT_ATTR_*
 # What statvfs(3) calls ST_NOATIME, ST_NODIRATIME, ST_RELATIME, and mount(2) MS_*: a remount
 # in a user namespace must repeat the locked ones (mount_namespaces(7)).
 _TIME_FLAGS = ((1024, 1024), (2048, 2048), (4096, 1 << 21))
@@ -61,9 +59,7 @@ class _MountAttributes(ctypes.Structure):
     )
 
 
-def mount(
-    source: str, target: str, fstype: str = "", flags: int = 0, data: str = ""
-) -> None:
+def mount(source: str, target: str, fstype: str = "", flags: int = 0, data: str = "") -> None:
     """Mount ``source`` on ``target``; raise OSError naming the target."""
     check(
         call(
@@ -78,9 +74,7 @@ def mount(
     )
 
 
-def mount_on(
-    source: str, target: int, fstype: str = "", flags: int = 0, data: str = ""
-) -> None:
+def mount_on(source: str, target: int, fstype: str = "", flags: int = 0, data: str = "") -> None:
     """Mount ``source`` on the open file or directory ``target``; raise OSError."""
     mount(source, descriptor_path(target), fstype, flags, data)
 

@@ -52,9 +52,7 @@ def join(descriptor: int, kind: int = 0) -> None:
     check(call("setns", descriptor, kind))
 
 
-def write_id_map(
-    process: int, which: str, lines: Sequence[tuple[int, int, int]]
-) -> None:
+def write_id_map(process: int, which: str, lines: Sequence[tuple[int, int, int]]) -> None:
     """Write the ``uid_map`` or ``gid_map`` of a process (user_namespaces(7)); raise OSError.
 
     Each line is (first id inside, first id outside, count); all go in one

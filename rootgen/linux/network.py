@@ -17,9 +17,7 @@ _SOCK_DGRAM = 2
 _SIOCGIFFLAGS = 0x8913
 _SIOCSIFFLAGS = 0x8914
 _IFF_UP = 1
-_REQUEST = Struct(
-    "16sh22x"
-)  # struct ifreq: the name, then ifr_flags in a union of 24 bytes
+_REQUEST = Struct("16sh22x")  # struct ifreq: the name, then ifr_flags in a union of 24 bytes
 
 
 def bring_loopback_up() -> None:
@@ -27,9 +25,7 @@ def bring_loopback_up() -> None:
 
     The kernel then gives it 127.0.0.1 and ::1 by itself.
     """
-    descriptor = check(
-        call("socket", _AF_UNIX, _SOCK_DGRAM | os.O_CLOEXEC, 0), "socket"
-    )
+    descriptor = check(call("socket", _AF_UNIX, _SOCK_DGRAM | os.O_CLOEXEC, 0), "socket")
     try:
         answer = fcntl.ioctl(descriptor, _SIOCGIFFLAGS, _REQUEST.pack(b"lo", 0))
         flags = _REQUEST.unpack(answer)[1] | _IFF_UP

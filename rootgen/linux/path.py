@@ -51,9 +51,7 @@ def open_in_root(directory: int, path: str, flags: int) -> int:
 
     The descriptor is close-on-exec. Raises OSError.
     """
-    descriptor = _openat2(
-        directory, path or ".", flags, _RESOLVE_IN_ROOT | _RESOLVE_NO_MAGICLINKS
-    )
+    descriptor = _openat2(directory, path or ".", flags, _RESOLVE_IN_ROOT | _RESOLVE_NO_MAGICLINKS)
     if descriptor is None:
         descriptor = _follow(directory, path, flags)
     return descriptor
@@ -91,9 +89,7 @@ def _walk(directory: int, path: str, flags: int) -> int:
     current = os.open(".", os.O_PATH | os.O_DIRECTORY, dir_fd=directory)
     try:
         for part in parts[:-1]:
-            following = os.open(
-                part, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=current
-            )
+            following = os.open(part, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=current)
             os.close(current)
             current = following
         return _open_last(current, parts[-1] if parts else ".", flags)
@@ -133,9 +129,7 @@ def _follow(directory: int, path: str, flags: int) -> int:
             raise error(errno.ELOOP, path)
         if target.startswith("/"):
             done.clear()
-        pending.extend(
-            part for part in reversed(target.split("/")) if part not in ("", ".")
-        )
+        pending.extend(part for part in reversed(target.split("/")) if part not in ("", "."))
     return _walk(directory, "/".join(done) or ".", flags)
 
 

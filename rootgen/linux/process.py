@@ -75,16 +75,12 @@ def close_on_exec_from(first: int) -> None:
         try:
             os.set_inheritable(descriptor, False)
         except OSError as failure:
-            if (
-                failure.errno != errno.EBADF
-            ):  # the listing's own descriptor, closed by now
+            if failure.errno != errno.EBADF:  # the listing's own descriptor, closed by now
                 raise
 
 
 def _open_descriptors(first: int) -> list[int]:
-    return [
-        number for number in map(int, os.listdir("/proc/self/fd")) if number >= first
-    ]
+    return [number for number in map(int, os.listdir("/proc/self/fd")) if number >= first]
 
 
 def signal_descriptor(numbers: Iterable[int]) -> int:
@@ -98,9 +94,7 @@ def signal_descriptor(numbers: Iterable[int]) -> int:
     for number in numbers:
         word, bit = divmod(number - 1, width)
         mask[word] |= 1 << bit
-    flags = (
-        os.O_CLOEXEC | os.O_NONBLOCK
-    )  # SFD_CLOEXEC and SFD_NONBLOCK are the same bits
+    flags = os.O_CLOEXEC | os.O_NONBLOCK  # SFD_CLOEXEC and SFD_NONBLOCK are the same bits
     return check(call("signalfd", -1, mask, flags), "signalfd")
 
 

@@ -92,9 +92,7 @@ def assemble(wish: Wish) -> Assembly:
     closure = gathering.closure()
     _add_closure(collection, closure)
     _add_skeleton(collection, root, wish)
-    return Assembly(
-        collection.plan(), closure, gathering.loads(), tuple(collection.skipped), root
-    )
+    return Assembly(collection.plan(), closure, gathering.loads(), tuple(collection.skipped), root)
 
 
 def edge_reason(edge: Edge) -> Reason:
@@ -108,7 +106,11 @@ def edge_reason(edge: Edge) -> Reason:
 def _add_programs(wish: Wish, root: Union, collection: Collection, gathering: Gathering) -> None:
     wanted = [(name, Reason(ReasonKind.REQUESTED, "", name), False) for name in wish.programs]
     wanted += [
-        (rule.name, Reason(ReasonKind.PROFILE, rule.profile, f"programs: {rule.name}"), rule.optional)
+        (
+            rule.name,
+            Reason(ReasonKind.PROFILE, rule.profile, f"programs: {rule.name}"),
+            rule.optional,
+        )
         for rule in wish.profile.programs
     ]
     problems: list[MissingError] = []
@@ -181,7 +183,9 @@ def _add_rules(wish: Wish, root: Union, collection: Collection) -> None:
             node = found.node
             if node.kind is not Kind.SYMLINK:
                 node = node._replace(
-                    mode=node.mode if rule.mode is None or node.kind is Kind.DIRECTORY else rule.mode,
+                    mode=node.mode
+                    if rule.mode is None or node.kind is Kind.DIRECTORY
+                    else rule.mode,
                     uid=node.uid if uid is None else uid,
                     gid=node.gid if gid is None else gid,
                 )

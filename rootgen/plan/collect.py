@@ -98,9 +98,7 @@ class Collection:
         """Return the Plan: parents added, hard links settled, reasons sorted."""
         self._add_parents()
         links = self._hard_links()
-        return Plan(
-            self._settled(links.get(path, entry)) for path, entry in self._entries.items()
-        )
+        return Plan(self._settled(links.get(path, entry)) for path, entry in self._entries.items())
 
     def _entry(self, path: str, node: Node) -> Entry:
         known = self._upper.get(path)

@@ -239,4 +239,3 @@ def _names(path: str, root: Sysroot) -> Sequence[str]:
     if found is None or found.node.kind is not Kind.DIRECTORY:
         return ()
     return root.names(found.path)
-

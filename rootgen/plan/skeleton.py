@@ -84,16 +84,12 @@ def homes(users: Iterable[UserRule]) -> Iterator[Entry]:
     for user in users:
         if user.home not in _DIRECTORIES and user.home != "/nonexistent":
             reasons = (Reason(ReasonKind.PROFILE, user.profile, f"home of {user.name}"),)
-            yield Entry(
-                user.home, EntryKind.DIRECTORY, 0o755, user.uid, user.gid, reasons=reasons
-            )
+            yield Entry(user.home, EntryKind.DIRECTORY, 0o755, user.uid, user.gid, reasons=reasons)
 
 
 def _text(path: str, text: str) -> Entry:
     data = text.encode()
-    return Entry(
-        path, EntryKind.FILE, 0o644, size=len(data), content=Inline(data), reasons=_REASON
-    )
+    return Entry(path, EntryKind.FILE, 0o644, size=len(data), content=Inline(data), reasons=_REASON)
 
 
 def _passwd(users: Sequence[UserRule], shell: str) -> Iterator[str]:

@@ -67,7 +67,9 @@ def reason_words(reason: Reason) -> str:
         case ReasonKind.SKELETON:
             return "standard in every root file system"
         case ReasonKind.CACHE:
-            return f"tells the loader where {by} is" if by else "tells the loader where libraries are"
+            return (
+                f"tells the loader where {by} is" if by else "tells the loader where libraries are"
+            )
 
 
 def _escaped(character: str) -> str:

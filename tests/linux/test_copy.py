@@ -76,6 +76,6 @@ def test_grown_and_shrunk(tmp_path: Path) -> None:
 def test_no_space(tmp_path: Path) -> None:
     """A full disk is an error, and not another way to try."""
     (tmp_path / "source").write_bytes(b"x")
-    with (tmp_path / "source").open("rb") as reader, open("/dev/full", "wb") as writer:  # noqa: PTH123
+    with (tmp_path / "source").open("rb") as reader, open("/dev/full", "wb") as writer:
         with pytest.raises(OSError, match=r"Invalid argument|No space left"):
             copy_data(reader.fileno(), writer.fileno(), 1)

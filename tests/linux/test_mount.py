@@ -22,7 +22,7 @@ mount.system_call = _no_such_call
 
 @pytest.mark.parametrize("old_kernel", [False, True])
 @pytest.mark.parametrize("recursive", [False, True])
-def test_restrict(tmp_path: Path, old_kernel: bool, recursive: bool) -> None:  # noqa: FBT001
+def test_restrict(tmp_path: Path, old_kernel: bool, recursive: bool) -> None:
     """Read-only holds for the mount, and for those beneath exactly if recursive."""
     lines = run_python(
         f"""

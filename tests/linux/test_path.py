@@ -38,7 +38,7 @@ def root(
 
 
 def _read(descriptor: int) -> str:
-    with open(descriptor) as file:  # noqa: PTH123
+    with open(descriptor) as file:
         return file.read()
 
 

@@ -63,7 +63,7 @@ def test_parent_death_signal() -> None:
 
 
 @pytest.mark.parametrize("refused", [False, True])
-def test_close_on_exec(refused: bool) -> None:  # noqa: FBT001
+def test_close_on_exec(refused: bool) -> None:
     """Descriptors above 2 do not survive an exec, with close_range(2) and without."""
     refuse = "libc.error and setattr(process, 'system_call', lambda *_: -1)" if refused else ""
     lines = run_python(

@@ -51,12 +51,14 @@ def test_device_link(tree: Path, name: str) -> None:
 
 def test_devices_work(tree: Path) -> None:
     """They do what they are for, also for an ordinary user."""
-    script = "echo gone >/dev/null; head -c 4 /dev/zero | od -An -tx1; head -c 9 /dev/urandom | wc -c"
+    script = (
+        "echo gone >/dev/null; head -c 4 /dev/zero | od -An -tx1; head -c 9 /dev/urandom | wc -c"
+    )
     assert shell(tree, script).split() == ["00", "00", "00", "00", "9"]
     assert b"No space left" in launch(tree, "sh", "-c", "echo x >/dev/full").stderr
 
 
-@pytest.mark.parametrize(("place", "mode"), [("/tmp", "1777"), ("/dev/shm", "1777")])  # noqa: S108
+@pytest.mark.parametrize(("place", "mode"), [("/tmp", "1777"), ("/dev/shm", "1777")])
 def test_temporary(tree: Path, place: str, mode: str) -> None:
     """/tmp and /dev/shm are file systems of their own, for everyone, gone afterwards."""
     assert shell(tree, f"touch {place}/mine; stat -c %a {place}") == mode
@@ -67,7 +69,9 @@ def test_temporary(tree: Path, place: str, mode: str) -> None:
 @pytest.mark.parametrize("place", ["/sys", "/proc/sys/kernel"])
 def test_read_only(tree: Path, place: str) -> None:
     """The kernel's own knobs cannot be turned."""
-    target = "/proc/sys/kernel/hostname" if place.startswith("/proc") else "/sys/kernel/uevent_helper"
+    target = (
+        "/proc/sys/kernel/hostname" if place.startswith("/proc") else "/sys/kernel/uevent_helper"
+    )
     script = f"echo x >{target}"
     assert launch(tree, "sh", "-c", script).returncode != 0
     if place == "/sys":
@@ -92,10 +96,10 @@ def test_read_only_root(tree: Path) -> None:
 def test_nothing_is_left(tree: Path) -> None:
     """A launch leaves no mount on the host and no file in the tree."""
     before = sorted(str(path) for path in tree.rglob("*"))
-    mounts = open("/proc/self/mountinfo").read()  # noqa: PTH123, SIM115
+    mounts = open("/proc/self/mountinfo").read()  # noqa: SIM115
     output(tree, "true")
     assert sorted(str(path) for path in tree.rglob("*")) == before
-    assert open("/proc/self/mountinfo").read() == mounts  # noqa: PTH123, SIM115
+    assert open("/proc/self/mountinfo").read() == mounts  # noqa: SIM115
 
 
 def test_bind(tree: Path, tmp_path: Path) -> None:
@@ -103,7 +107,9 @@ def test_bind(tree: Path, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data/file").write_text("from the host")
     options = ["--bind", f"{tmp_path}/data:/srv/data"]
-    assert shell(tree, "cat /srv/data/file; echo back >/srv/data/answer", options) == "from the host"
+    assert (
+        shell(tree, "cat /srv/data/file; echo back >/srv/data/answer", options) == "from the host"
+    )
     assert (tmp_path / "data/answer").read_text() == "back\n"
 
 
@@ -142,7 +148,7 @@ def test_manifest_is_read_only(tree: Path) -> None:
 
 @pytest.mark.parametrize("place", ["dev", "proc", "sys", "tmp"])
 @pytest.mark.parametrize("absolute", [False, True])
-def test_link_in_the_way(tree: Path, tmp_path: Path, place: str, absolute: bool) -> None:  # noqa: FBT001
+def test_link_in_the_way(tree: Path, tmp_path: Path, place: str, absolute: bool) -> None:
     """A mount point that is a link is refused and named, and nothing is written through it."""
     outside = tmp_path / "outside"
     outside.mkdir()

@@ -85,7 +85,7 @@ def test_launcher_is_not_reachable(tree: Path, link: str) -> None:
 
 
 @pytest.mark.parametrize("script", [False, True])
-def test_launcher_is_not_run_again(tree: Path, script: bool) -> None:  # noqa: FBT001
+def test_launcher_is_not_run_again(tree: Path, script: bool) -> None:
     """``/proc/self/exe`` as the command, or as an interpreter, does not run the host's Python."""
     command = ["/proc/self/exe", "-c", "print('host')"]
     if script:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.sandbox.tree import ROOTGEN, command_line, launch, shell
+from tests.sandbox.tree import ROOTGEN, command_line, launch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -116,7 +116,9 @@ def test_signal_ends_the_program(tree: Path, name: str) -> None:
 
 def test_zombies_are_reaped(tree: Path) -> None:
     """Orphans become process 1's, which waits for them."""
-    script = "for i in 1 2 3; do (sleep 0.1 & ) ; done; sleep 0.6; grep -l 'State:.Z' /proc/*/status"
+    script = (
+        "for i in 1 2 3; do (sleep 0.1 & ) ; done; sleep 0.6; grep -l 'State:.Z' /proc/*/status"
+    )
     done = launch(tree, "sh", "-c", script)
     assert done.stdout == b""
 

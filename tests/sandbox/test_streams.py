@@ -59,5 +59,5 @@ def test_program_may_close_its_output(tree: Path) -> None:
     assert process.stdout.readline() == b"closed\n"
     process.communicate(b"go\n", timeout=20)
     assert process.returncode == 8
-    with open(read_end, "rb") as rest:  # noqa: PTH123
+    with open(read_end, "rb") as rest:
         assert rest.read() == b""
