@@ -1,0 +1,1 @@
+"""What the runner ``tests/run`` adds to pytest."""
