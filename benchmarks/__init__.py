@@ -1,0 +1,1 @@
+"""rootgen beside its peers, paired in one run: ``python -m benchmarks.make``, ``….run``."""
