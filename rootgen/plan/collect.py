@@ -152,8 +152,11 @@ class Collection:
     def _hard_links(self) -> dict[str, Entry]:
         links: dict[str, Entry] = {}
         for paths in self._identities.values():
-            first, *others = sorted(paths)
+            # The order of a Plan: a link stands after what it links to.
+            first, *others = sorted(paths, key=lambda path: path.split("/"))
             for path in others:
+                if self._entries[path][2:5] != self._entries[first][2:5]:
+                    continue  # a rule gave it a mode or owner of its own: one inode has one
                 links[path] = self._entries[path]._replace(
                     kind=EntryKind.HARDLINK, target=first, content=None, size=0, xattrs=()
                 )
