@@ -26,13 +26,19 @@ MAGIC = b"\x7fELF"
 
 # One read of this size holds the headers, interpreter and notes of almost every file.
 _HEAD = 4096
-# Bounds on what a file may make us read. Real files stay far below: the most program
-# headers seen are 15, the most dynamic entries 300, the longest string a RUNPATH of 2 KiB.
+# Bounds on what a file may make us read, and keep. Real files stay far below: the most
+# program headers seen are 15, the most dynamic entries 300, the longest string a RUNPATH
+# of 2 KiB.
+_READ_LIMIT = 1 << 22
 _SEGMENTS_LIMIT = 4096
-_DYNAMIC_LIMIT = 1 << 20
+_DYNAMIC_LIMIT = 1 << 18
 _NOTES_LIMIT = 1 << 16
 _STRING_LIMIT = 1 << 16
+_NAMES_LIMIT = 1 << 20
+# How much of the string table is read for a name: a table that is small as a whole; of
+# the megabytes of a large one a little, or, for a long name, all that a name may have.
 _STRINGS_WINDOW = 1 << 16
+_NAME_WINDOW = 1 << 12
 
 _PT_LOAD, _PT_DYNAMIC, _PT_INTERP, _PT_NOTE = 1, 2, 3, 4
 _PN_XNUM = 0xFFFF
@@ -88,10 +94,11 @@ class _Segment(NamedTuple):
 class _Image:
     """A file being read: its layout, its first bytes, and errors that name it."""
 
-    __slots__ = ("head", "layout", "read_at", "where")
+    __slots__ = ("_left", "_read_at", "head", "layout", "where")
 
     def __init__(self, read_at: ReadAt, where: str) -> None:
-        self.read_at = read_at
+        self._read_at = read_at
+        self._left = _READ_LIMIT - _HEAD
         self.where = where
         self.head = read_at(_HEAD, 0)
         self.layout = self._check_ident()
@@ -101,15 +108,23 @@ class _Image:
 
     def read(self, size: int, offset: int, what: str) -> bytes:
         """Read exactly ``size`` bytes or raise ElfError."""
+        data = self.read_some(size, offset, what)
+        if len(data) < size:
+            end = offset + size
+            raise self.error(f"truncated: {what} should end at byte {end}, past the end of file")
+        return data
+
+    def read_some(self, size: int, offset: int, what: str) -> bytes:
+        """Read ``size`` bytes, or what there is of them up to the end of the file."""
         end = offset + size
         if end <= len(self.head):
             return self.head[offset:end]
         if end >= 1 << 63:
             raise self.error(f"{what} would end at byte {end}, past any file")
-        data = self.read_at(size, offset)
-        if len(data) < size:
-            raise self.error(f"truncated: {what} should end at byte {end}, past the end of file")
-        return data
+        self._left -= size
+        if self._left < 0:
+            raise self.error(f"headers and names that take more than {_READ_LIMIT} bytes to read")
+        return self._read_at(size, offset)
 
     def _check_ident(self) -> _Layout:
         head = self.head
@@ -133,8 +148,8 @@ def is_elf(prefix: bytes) -> bool:
 def read_facts(read_at: ReadAt, where: str) -> ElfFacts:
     """Read the facts of the file behind ``read_at(size, offset)``.
 
-    ``where`` names the file in errors. Reads at most a few hundred KiB,
-    whatever the headers say. Raises ElfError for what is not ELF,
+    ``where`` names the file in errors. Reads at most 4 MiB, and a real file
+    needs a thousandth of that, whatever the headers say. Raises ElfError for what is not ELF,
     truncated, or contradicts itself.
     """
     image = _Image(read_at, where)
@@ -162,6 +177,8 @@ def _read_segments(
 ) -> list[_Segment]:
     layout = image.layout
     if phnum == _PN_XNUM:
+        if shoff == 0:
+            raise image.error("the number of program headers is in section 0, and there is none")
         section = layout.section.unpack(image.read(layout.section.size, shoff, "section 0"))
         phnum = section[7]
     if phnum == 0:
@@ -184,6 +201,7 @@ def _read_interpreter(image: _Image, segments: Iterable[_Segment]) -> str | None
         if segment.type == _PT_INTERP:
             # fs/binfmt_elf.c, load_elf_binary: 2 to PATH_MAX bytes, the last one zero.
             if not 2 <= segment.size <= 4096:  # noqa: PLR2004
+                # Debugging information split off a program keeps its headers, with nothing behind.
                 raise image.error(f"an interpreter name of {segment.size} bytes")
             name = image.read(segment.size, segment.offset, "the interpreter name")
             if name[-1:] != b"\0":
@@ -196,10 +214,12 @@ def _read_abi_note(image: _Image, segments: Iterable[_Segment]) -> AbiNote | Non
     sign = "<" if image.layout.byte_order == "little" else ">"
     words = Struct(sign + "III")
     tag = Struct(sign + "IIII")
+    left = _NOTES_LIMIT
     for segment in segments:
         if segment.type != _PT_NOTE:
             continue
-        size = min(segment.size, _NOTES_LIMIT)
+        size = min(segment.size, left)
+        left -= size
         notes = image.read(size, segment.offset, "the notes")
         alignment = 8 if segment.alignment == 8 else 4  # noqa: PLR2004 - elf/dl-load.c, NOTE_ALIGN
         at = 0
@@ -252,13 +272,14 @@ def _read_dynamic(
 class _Strings:
     """The dynamic string table, read in one window as far as it is asked for."""
 
-    __slots__ = ("_at", "_image", "_size", "_window", "_window_at")
+    __slots__ = ("_at", "_image", "_left", "_size", "_window", "_window_at")
 
     def __init__(self, image: _Image, segments: list[_Segment], tags: dict[int, int]) -> None:
         self._image = image
         self._window = b""
         self._window_at = 0
         self._at = -1
+        self._left = _NAMES_LIMIT
         self._size = tags.get(_DT_STRSZ, _STRING_LIMIT)
         address = tags.get(_DT_STRTAB)
         if address is None:
@@ -286,14 +307,24 @@ class _Strings:
         start = offset - self._window_at
         end = self._window.find(b"\0", start) if 0 <= start < len(self._window) else -1
         if end < 0:
-            size = min(_STRINGS_WINDOW, self._size - offset)
-            # Names stand close together as a rule: begin the window at the table's own
-            # beginning where that reaches far enough.
-            self._window_at = 0 if offset < _STRINGS_WINDOW // 2 else offset
-            size = min(_STRINGS_WINDOW, self._size - self._window_at)
-            self._window = self._image.read_at(size, self._at + self._window_at)
-            start = offset - self._window_at
-            end = self._window.find(b"\0", start)
-            if end < 0:
-                raise self._image.error(f"the name at {offset} of the string table has no end")
+            start, end = self._move_window(offset)
+        self._left -= end - start
+        if self._left < 0:
+            raise self._image.error(f"names of more than {_NAMES_LIMIT} bytes together")
         return os.fsdecode(self._window[start:end])
+
+    def _move_window(self, offset: int) -> tuple[int, int]:
+        """Read the strings around ``offset``; return where in the window that name stands."""
+        # Names stand close together as a rule: begin at the table's own beginning where
+        # that reaches far enough.
+        windows = [(offset, _NAME_WINDOW), (offset, _STRING_LIMIT)]
+        if offset < _STRINGS_WINDOW // 2:
+            windows = [(0, _STRINGS_WINDOW), (offset, _STRING_LIMIT)]
+        for at, limit in windows:
+            size = min(limit, self._size - at)
+            self._window_at = at
+            self._window = self._image.read_some(size, self._at + at, "the string table")
+            end = self._window.find(b"\0", offset - at)
+            if end >= 0:
+                return offset - at, end
+        raise self._image.error(f"the name at {offset} of the string table has no end")
