@@ -1,0 +1,100 @@
+"""The documentation says what is so: help texts, keys of profiles, examples, links."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from rootgen.cli.commands import rootgen
+from rootgen.cli.reference import helps, render
+from rootgen.profile import files, image, schema, users
+from rootgen.profile.read import load_profiles
+from rootgen.profile.shipped import shipped_directory
+
+_ROOT = Path(__file__).parents[2]
+_PAGES = sorted([*_ROOT.glob("docs/**/*.md"), _ROOT / "README.md", _ROOT / "benchmarks/README.md"])
+_FENCE = re.compile(r"^( *)```(\w+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+
+
+def _blocks(page: Path, language: str) -> list[str]:
+    found = _FENCE.findall(page.read_text())
+    return [
+        "\n".join(line.removeprefix(indent) for line in text.split("\n"))
+        for indent, kind, text in found
+        if kind == language
+    ]
+
+
+def test_reference_is_current() -> None:
+    """``docs/cli-reference.md`` is what the commands say of themselves today."""
+    written = (_ROOT / "docs/cli-reference.md").read_text()
+    assert written == render(), "python -m rootgen.cli.reference > docs/cli-reference.md"
+
+
+def test_every_option_has_help() -> None:
+    """Each command has an example, and each of its options a help text."""
+    lacking = [
+        f"{path} {parameter.name}"
+        for path, _, command in helps(rootgen, "rootgen")
+        for parameter in command.params
+        if getattr(parameter, "help", "") is None
+    ]
+    assert lacking == []
+    assert [path for path, text, _ in helps(rootgen, "rootgen") if f"  {path}" not in text] == []
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [schema.KEYS, files._KEYS, users._KEYS, image._KEYS],
+    ids=["profile", "files", "users", "image"],
+)
+def test_every_key_is_in_the_reference(keys: tuple[str, ...]) -> None:
+    """``docs/profile-reference.md`` has each key that a profile may have, and no other."""
+    page = (_ROOT / "docs/profile-reference.md").read_text()
+    cells = re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)
+    told = {key for cell in cells for key in re.findall(r"`([a-z]+)`", cell)}
+    known = {*schema.KEYS, *files._KEYS, *users._KEYS, *image._KEYS}
+    assert set(keys) <= told
+    assert told <= known
+
+
+@pytest.mark.parametrize("page", _PAGES, ids=lambda page: page.name)
+def test_profiles_of_the_pages_are_valid(page: Path, tmp_path: Path) -> None:
+    """Each YAML example is a profile without a mistake."""
+    (tmp_path / "app").mkdir()
+    for number, text in enumerate(_blocks(page, "yaml")):
+        file = tmp_path / f"{number}.yaml"
+        file.write_text(text)
+        load_profiles([str(file)], shipped=shipped_directory())
+
+
+@pytest.mark.parametrize("page", _PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Each relative link leads to a file, and to a heading that it has."""
+    for target in re.findall(r"\]\(([^)]+)\)", page.read_text()):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        path = Path(os.path.normpath(page.parent / name)) if name else page
+        assert path.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", path.read_text(), re.MULTILINE)
+            assert anchor in {one.lower().replace(" ", "-") for one in headings}, target
+
+
+@pytest.mark.parametrize("page", _PAGES, ids=lambda page: page.name)
+def test_commands_of_the_pages_exist(page: Path) -> None:
+    """Each command line in an example names a command, and options, that there are."""
+    known = {path: command for path, _, command in helps(rootgen, "rootgen")}
+    for block in _blocks(page, "console"):
+        for line in re.findall(r"^[$#] (?:.*\| )?(rootgen .*)$", block, re.MULTILINE):
+            words = line.partition("  #")[0].split(" -- ")[0].split()
+            name = next(
+                " ".join(words[:count]) for count in (3, 2) if " ".join(words[:count]) in known
+            )
+            options = {one for param in known[name].params for one in param.opts}
+            unknown = {word for word in words if word.startswith("-")} - options
+            assert unknown == set(), line
