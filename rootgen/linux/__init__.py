@@ -10,5 +10,6 @@ Vocabulary: ``libc`` (the C library, raw system calls and their numbers);
 ``mount`` (mounts, their flags, *pivot_root*); ``namespace`` (*clone* into
 new namespaces, set their ids' maps, join them); ``process`` (prctl,
 descriptors, signals as descriptors); ``capability`` (the sets of
-``capabilities(7)``); ``network`` (the loopback interface).
+``capabilities(7)``); ``network`` (the loopback interface); ``message``
+(messages that carry descriptors).
 """

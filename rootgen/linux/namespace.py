@@ -52,6 +52,12 @@ def join(descriptor: int, kind: int = 0) -> None:
     check(call("setns", descriptor, kind))
 
 
+def set_host_name(name: str) -> None:
+    """Name this UTS namespace (sethostname(2)); raise OSError."""
+    data = os.fsencode(name)
+    check(call("sethostname", data, ctypes.c_size_t(len(data))), name)
+
+
 def write_id_map(process: int, which: str, lines: Sequence[tuple[int, int, int]]) -> None:
     """Write the ``uid_map`` or ``gid_map`` of a process (user_namespaces(7)); raise OSError.
 

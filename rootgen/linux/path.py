@@ -108,13 +108,16 @@ def _open_last(directory: int, name: str, flags: int) -> int:
 
 def _follow(directory: int, path: str, flags: int) -> int:
     """Resolve links by hand, within ``directory``, then open what they lead to."""
-    pending = [part for part in reversed(path.split("/")) if part not in ("", ".")]
+    pending = _pending(path)
     done: list[str] = []
     links = 0
     while pending:
         part = pending.pop()
-        if part == "..":
-            del done[-1:]
+        if part in (".", ".."):
+            # What it is said of must be a directory, as the kernel has it.
+            os.close(_walk(directory, "/".join(done) or ".", os.O_PATH | os.O_DIRECTORY))
+            if part == "..":
+                del done[-1:]
             continue
         descriptor = _walk_to_link(directory, [*done, part])
         try:
@@ -129,8 +132,16 @@ def _follow(directory: int, path: str, flags: int) -> int:
             raise error(errno.ELOOP, path)
         if target.startswith("/"):
             done.clear()
-        pending.extend(part for part in reversed(target.split("/")) if part not in ("", "."))
+        pending.extend(_pending(target))
     return _walk(directory, "/".join(done) or ".", flags)
+
+
+def _pending(path: str) -> list[str]:
+    """Return the components of ``path``, the first one last; a slash at the end is a dot."""
+    parts = [part for part in path.split("/") if part]
+    if path.endswith("/"):
+        parts.append(".")
+    return parts[::-1]
 
 
 def _walk_to_link(directory: int, parts: list[str]) -> int:

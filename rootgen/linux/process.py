@@ -19,6 +19,11 @@ _PR_SET_DUMPABLE = 4
 _PR_SET_KEEPCAPS = 8
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
+_PR_GET_NO_NEW_PRIVS = 39
+
+# proc_pid_stat(5): where the command line of the process lies, counted behind the name.
+_ARGUMENTS_START = 48 - 3
+_STAT_LIMIT = 4096
 
 _CLOSE_RANGE_CLOEXEC = 4
 _LAST = 0xFFFFFFFF
@@ -58,6 +63,47 @@ def set_child_subreaper(*, subreaper: bool) -> None:
 def set_no_new_privileges() -> None:
     """Give up, for good, gaining anything by exec (set-user-ID, file capabilities)."""
     _prctl(_PR_SET_NO_NEW_PRIVS, 1, "PR_SET_NO_NEW_PRIVS")
+
+
+def has_no_new_privileges() -> bool:
+    """Say whether exec can give us nothing any more, so that set-user-ID helpers are no help."""
+    zero = ctypes.c_ulong(0)
+    return check(call("prctl", _PR_GET_NO_NEW_PRIVS, zero, zero, zero, zero)) == 1
+
+
+def set_command_line(text: bytes) -> None:
+    """Have ``/proc/self/cmdline`` say ``text``, as much of it as there is room for.
+
+    The bytes of the original command line are overwritten where they lie,
+    as setproctitle(3bsd) does: PR_SET_MM would need CAP_SYS_RESOURCE. The
+    last byte stays 0, else the kernel reads on in the environment
+    (fs/proc/base.c, get_mm_cmdline). Raises OSError.
+    """
+    descriptor = os.open("/proc/self/stat", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fields = os.read(descriptor, _STAT_LIMIT).rpartition(b")")[2].split()
+    finally:
+        os.close(descriptor)
+    start, end = (int(field) for field in fields[_ARGUMENTS_START : _ARGUMENTS_START + 2])
+    size = end - start
+    if start and size > 0:
+        ctypes.memset(start, 0, size)
+        ctypes.memmove(start, text, min(len(text), size - 1))
+
+
+def close_from(first: int) -> None:
+    """Close every descriptor from ``first`` on (close_range(2), Linux 5.9). Raises OSError."""
+    if system_call(CLOSE_RANGE, first, _LAST, 0) == 0:
+        return
+    number = last_errno()
+    if number not in (errno.ENOSYS, errno.EPERM):
+        raise error(number, "close_range")
+    for descriptor in _open_descriptors(first):
+        try:
+            os.close(descriptor)
+        except OSError as failure:
+            if failure.errno != errno.EBADF:  # the listing's own descriptor, closed by now
+                raise
 
 
 def close_on_exec_from(first: int) -> None:

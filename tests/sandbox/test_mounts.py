@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from tests.sandbox.tree import launch, output, shell
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 DEVICES = {
     "null": (1, 3),
@@ -96,10 +93,10 @@ def test_read_only_root(tree: Path) -> None:
 def test_nothing_is_left(tree: Path) -> None:
     """A launch leaves no mount on the host and no file in the tree."""
     before = sorted(str(path) for path in tree.rglob("*"))
-    mounts = open("/proc/self/mountinfo").read()  # noqa: SIM115
+    mounts = Path("/proc/self/mountinfo").read_text()
     output(tree, "true")
     assert sorted(str(path) for path in tree.rglob("*")) == before
-    assert open("/proc/self/mountinfo").read() == mounts  # noqa: SIM115
+    assert Path("/proc/self/mountinfo").read_text() == mounts
 
 
 def test_bind(tree: Path, tmp_path: Path) -> None:

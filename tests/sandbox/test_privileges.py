@@ -72,7 +72,8 @@ def test_descriptors(tree: Path, tmp_path: Path) -> None:
         os.close(leak)
     lines = done.stdout.decode().splitlines()
     numbers = {line.split(" -> ")[0].split()[-1] for line in lines if " -> " in line}
-    assert numbers == {"0", "1", "2", "3"}  # 3 is the directory that ls itself reads
+    # 3 is the directory that ls itself reads, and may have closed before it looks at it.
+    assert numbers - {"3"} == {"0", "1", "2"}
     assert str(tmp_path) not in done.stdout.decode()
 
 

@@ -1,0 +1,132 @@
+"""The program inside: found on PATH, and looked at before it is executed.
+
+Looked at for two reasons. What execve(2) answers for a missing interpreter
+or loader is ENOENT, as if the program were missing. And until the exec
+/proc/self/exe is the host's Python: a program, script or loader that leads
+there would run it inside, where root could then write to it
+(CVE-2019-5736); so nothing is executed that is reached through such a link.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from rootgen.elf.reader import is_elf, read_facts
+from rootgen.errors import ElfError, NotExecutableError, NotFoundError
+from rootgen.linux.mount import descriptor_path
+from rootgen.linux.path import open_in_root
+
+_FORMAT, _REGULAR, _DIRECTORY = 0o170000, 0o100000, 0o040000
+_LINE_LIMIT = 256  # linux/binfmts.h, BINPRM_BUF_SIZE
+_DEPTH_LIMIT = 5  # fs/exec.c, exec_binprm: so many scripts may be each other's interpreters
+_ABSENT = (errno.ENOENT, errno.ENOTDIR)
+
+
+def find_program(name: str, search: str, directory: str) -> str:
+    """Return the path of the program ``name``, as execvp(3) finds it on ``search``.
+
+    Relative names are taken from ``directory``. Raises NotFoundError, or
+    NotExecutableError where nothing that was found can be executed.
+    """
+    root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if "/" in name:
+            path = os.path.join(directory, name)
+            _check(root, path, directory)
+            return path
+        return _search(root, name, search, directory)
+    finally:
+        os.close(root)
+
+
+def _search(root: int, name: str, search: str, directory: str) -> str:
+    refused: NotExecutableError | None = None
+    for place in search.split(":"):
+        path = os.path.join(directory, place, name)
+        try:
+            _check(root, path, directory)
+        except NotFoundError:
+            continue
+        except NotExecutableError as error:
+            refused = refused or error
+        else:
+            return path
+    if refused is not None:
+        raise refused
+    raise NotFoundError(f"{name}: not found in the tree", why=(f"searched on PATH: {search}",))
+
+
+def _check(root: int, path: str, directory: str) -> None:
+    """Raise the error that executing ``path`` would end in, as far as that can be seen."""
+    current = path
+    for depth in range(_DEPTH_LIMIT):
+        following = _look_at(root, current, path, first=depth == 0)
+        if following is None:
+            return
+        current = os.path.join(directory, following)
+
+
+def _look_at(root: int, current: str, program: str, *, first: bool) -> str | None:
+    """Check one file of the chain; return the interpreter that it names, if it is a script."""
+    role = "" if first else f"{program}: its interpreter "
+    try:
+        place = open_in_root(root, current, os.O_PATH)
+    except OSError as error:
+        if error.errno in _ABSENT and first:
+            raise NotFoundError(f"{current}: not found in the tree") from error
+        raise _unreachable(role, current, error) from error
+    try:
+        mode = os.fstat(place).st_mode & _FORMAT
+        if mode != _REGULAR:
+            what = "a directory" if mode == _DIRECTORY else "not a regular file"
+            raise NotExecutableError(f"{role}{current} is {what}")
+        if not os.access(descriptor_path(place), os.X_OK):
+            raise NotExecutableError(
+                f"{role}{current}: Permission denied", hint=f"chmod +x {current} in the tree"
+            )
+        return _read_interpreter(root, place, current)
+    finally:
+        os.close(place)
+
+
+def _unreachable(role: str, path: str, error: OSError) -> NotExecutableError:
+    if error.errno in _ABSENT:
+        hint = f"add it to the tree: rootgen make … {path}"
+        return NotExecutableError(f"{role}{path} is not in the tree", hint=hint)
+    if error.errno == errno.ELOOP:
+        reason = "it leads through a link of procfs, or in a circle"
+        return NotExecutableError(f"{role}{path} cannot be executed: {reason}")
+    return NotExecutableError(f"{role}{path}: {error.strerror}")
+
+
+def _read_interpreter(root: int, place: int, path: str) -> str | None:
+    """Return the interpreter of a script; check the loader of an ELF file."""
+    try:
+        descriptor = os.open(descriptor_path(place), os.O_RDONLY | os.O_CLOEXEC)
+    except PermissionError:  # may be executed and not read: the kernel will tell
+        return None
+    try:
+        head = os.pread(descriptor, _LINE_LIMIT, 0)
+        if is_elf(head):
+            _check_loader(root, descriptor, path)
+            return None
+    finally:
+        os.close(descriptor)
+    if not head.startswith(b"#!"):
+        return None
+    words = head[2:].partition(b"\n")[0].split(None, 1)
+    return os.fsdecode(words[0]) if words else None
+
+
+def _check_loader(root: int, descriptor: int, path: str) -> None:
+    try:
+        facts = read_facts(lambda size, offset: os.pread(descriptor, size, offset), path)
+    except ElfError as error:
+        raise NotExecutableError(f"{path} is no sound ELF file", why=(error.what,)) from error
+    if facts.interpreter is None:
+        return
+    try:
+        os.close(open_in_root(root, facts.interpreter, os.O_PATH))
+    except OSError as error:
+        raise _unreachable(f"{path}: its loader ", facts.interpreter, error) from error

@@ -1,0 +1,146 @@
+"""Options and facts → the Launch. Pure: nothing is read here and nothing is done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rootgen.errors import LaunchError, UsageError
+from rootgen.linux.capability import NAMES, mask
+from rootgen.linux.mount import MS_NODEV, MS_NOSUID, MS_RDONLY
+from rootgen.sandbox.account import find_account
+from rootgen.sandbox.environment import compose_environment
+from rootgen.sandbox.id_map import choose_id_map, is_mapped
+from rootgen.sandbox.launch import Credentials, IdMap, Launch, Mount, Protect, Step
+from rootgen.sandbox.limits import compose_limits
+from rootgen.sandbox.mounts import MANIFEST, extra_tmpfs, protections, standard_mounts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from rootgen.sandbox.facts import Facts
+    from rootgen.sandbox.options import Options
+
+# podman's default (containers.conf(5), default_capabilities).
+DEFAULT_CAPABILITIES = (
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "SETGID",
+    "SETUID",
+    "SETPCAP",
+    "NET_BIND_SERVICE",
+    "SYS_CHROOT",
+    "SETFCAP",
+)
+_HOSTNAME = "rootgen"
+_UMASK = 0o022
+_TTY_GROUP = 5
+
+
+def compose_launch(command: Sequence[str], options: Options, facts: Facts) -> Launch:
+    """Return the Launch of ``command`` in the tree; raise LaunchError or UsageError."""
+    id_map = None if facts.privileged else choose_id_map(facts.caller)
+    account = find_account(options.user, facts.accounts)
+    return Launch(
+        namespaces=_namespaces(options, user=id_map is not None),
+        id_map=id_map,
+        hostname=options.hostname or _HOSTNAME,
+        loopback=options.network == "none",
+        limits=compose_limits(options, facts.hierarchies, facts.group_name),
+        root=facts.root,
+        root_flags=MS_NODEV,
+        read_only=options.read_only,
+        steps=tuple(_steps(options, facts, id_map)),
+        pivot=options.pivot,
+        credentials=_checked_credentials(account.credentials, id_map),
+        capabilities=_capabilities(options, facts),
+        umask=_UMASK,
+        environment=compose_environment(
+            facts.environ, account.home, options.env, clear=options.clear_env
+        ),
+        workdir=options.workdir or "/",
+        command=tuple(command),
+        terminal=facts.terminal,
+    )
+
+
+def _namespaces(options: Options, *, user: bool) -> tuple[str, ...]:
+    names = ["mount", "pid", "uts", "ipc", "cgroup"]
+    if options.network == "none":
+        names.append("net")
+    return ("user", *names) if user else tuple(names)
+
+
+def _steps(options: Options, facts: Facts, id_map: IdMap | None) -> Iterator[Step]:
+    yield from standard_mounts(
+        device_nodes=facts.device_nodes,
+        own_network=options.network == "none",
+        user_namespace=id_map is not None,
+        tty_group=id_map is None or is_mapped(_TTY_GROUP, id_map.gids),
+        terminal=facts.terminal,
+    )
+    yield from protections()
+    yield from extra_tmpfs(options.tmpfs)
+    for bind in options.binds:
+        flags = MS_NOSUID | MS_NODEV | (MS_RDONLY if bind.read_only else 0)
+        is_file = bind.source not in facts.directories
+        yield Mount(bind.source, bind.target, "", flags, bind=True, file=is_file)
+    yield Protect(MANIFEST, masked=False)
+
+
+def _checked_credentials(wanted: Credentials, id_map: IdMap | None) -> Credentials:
+    """Return the credentials as far as the map has them; raise LaunchError for the main ids."""
+    if id_map is None:
+        return wanted
+    uid, gid, groups = wanted
+    for kind, number, lines in (("user", uid, id_map.uids), ("group", gid, id_map.gids)):
+        if not is_mapped(number, lines):
+            raise LaunchError(
+                f"{kind} {number} is not one of the ids that this user may have inside",
+                why=(f"the id map has {_map_words(lines)}",),
+                hint="install newuidmap and newgidmap (package uidmap), and give the user ranges "
+                "in /etc/subuid and /etc/subgid; or be root",
+            )
+    if id_map.deny_setgroups:
+        return Credentials(uid, gid, None)
+    mapped = tuple(group for group in groups or () if is_mapped(group, id_map.gids))
+    return Credentials(uid, gid, mapped)
+
+
+def _map_words(lines: Iterable[tuple[int, int, int]]) -> str:
+    return ", ".join(
+        f"{inside} to {inside + count - 1}" if count > 1 else f"{inside}"
+        for inside, _, count in lines
+    )
+
+
+def _capabilities(options: Options, facts: Facts) -> tuple[str, ...]:
+    """Return the capabilities that the program may have, in the kernel's order."""
+    added = {_capability(name, "--cap-add") for name in options.cap_add}
+    dropped = {_capability(name, "--cap-drop") for name in options.cap_drop}
+    base: Iterable[str] = () if "ALL" in dropped else DEFAULT_CAPABILITIES
+    kept = set(NAMES if "ALL" in added else base) | added - {"ALL"}
+    kept -= dropped - {"ALL"}
+    if facts.privileged:
+        lacking = [name for name in sorted(kept) if not facts.capabilities & mask([name])]
+        refused = [name for name in lacking if name in added]
+        if refused:
+            raise LaunchError(
+                f"--cap-add {refused[0]}: the caller does not have it itself",
+                why=("what a process lacks it cannot pass on (capabilities(7))",),
+            )
+        kept -= set(lacking)
+    return tuple(name for name in NAMES if name in kept)
+
+
+def _capability(written: str, option: str) -> str:
+    name = written.upper().removeprefix("CAP_")
+    if name == "ALL" or name in NAMES:
+        return name
+    from difflib import get_close_matches
+
+    near = get_close_matches(name[:64], NAMES, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}?" if near else "see capabilities(7)"
+    raise UsageError(f"{option}: Linux has no capability '{written}'", hint=hint)

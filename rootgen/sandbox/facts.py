@@ -1,0 +1,192 @@
+"""What the machine and the tree say, read before a Launch is computed."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from rootgen.errors import LaunchError
+from rootgen.linux import capability
+from rootgen.linux.mount import descriptor_path
+from rootgen.linux.path import open_in_root
+from rootgen.linux.process import has_no_new_privileges
+from rootgen.sandbox.account import Accounts
+from rootgen.sandbox.cgroup import NAME_PREFIX
+from rootgen.sandbox.cgroup_facts import read_hierarchies
+from rootgen.sandbox.id_map import Caller
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rootgen.sandbox.limits import Hierarchy
+    from rootgen.sandbox.options import Options
+
+# A passwd of 4 MiB has some 60,000 users; what is longer is not read to its end.
+_FILE_LIMIT = 4 << 20
+_REGULAR, _DIRECTORY = 0o100000, 0o040000
+_FORMAT = 0o170000
+_WHOLE_MAP = ["0", "0", "4294967295"]
+_HELPER_DIRECTORIES = ("/usr/bin", "/bin", "/usr/local/bin", "/usr/sbin", "/run/wrappers/bin")
+
+
+class Facts(NamedTuple):
+    """What a Launch depends on besides its options.
+
+    ``privileged``: the caller may make namespaces and mounts as it is;
+    ``device_nodes``: it may make devices too (only root of the initial user
+    namespace). ``capabilities`` is the caller's effective set.
+    ``directories`` are those of the bind sources that are directories.
+    """
+
+    root: str
+    caller: Caller
+    privileged: bool
+    device_nodes: bool
+    capabilities: int
+    environ: Mapping[str, str]
+    accounts: Accounts
+    terminal: bool
+    directories: frozenset[str] = frozenset()
+    hierarchies: tuple[Hierarchy, ...] = ()
+    group_name: str = ""
+
+
+def read_facts(root: str, options: Options, environ: Mapping[str, str]) -> Facts:
+    """Read what a launch of the tree ``root`` depends on; raise LaunchError."""
+    descriptor = _open_tree(root)
+    try:
+        accounts = _read_accounts(descriptor)
+    finally:
+        os.close(descriptor)
+    effective = capability.effective()
+    privileged = os.geteuid() == 0 and _has(effective, "SYS_ADMIN")
+    limited = (options.memory, options.cpus, options.pids) != (None, None, None)
+    return Facts(
+        root=os.path.abspath(root),
+        caller=_read_caller(privileged=privileged),
+        privileged=privileged,
+        device_nodes=privileged and _has(effective, "MKNOD") and _initial_user_namespace(),
+        capabilities=effective,
+        environ=environ,
+        accounts=accounts,
+        terminal=os.isatty(0) and os.isatty(1),
+        directories=_directories([bind.source for bind in options.binds]),
+        hierarchies=read_hierarchies() if limited else (),
+        group_name=f"{NAME_PREFIX}{os.getpid()}-{time.monotonic_ns():x}" if limited else "",
+    )
+
+
+def first_program(root: str, candidates: Sequence[Sequence[str]], path: str) -> tuple[str, ...]:
+    """Return the first of several commands whose program the tree has on ``path``; else ().
+
+    For a default only: whether it runs is found out inside.
+    """
+    descriptor = _open_tree(root)
+    try:
+        for command in candidates:
+            for directory in path.split(":"):
+                if _is_program(descriptor, f"{directory}/{command[0]}"):
+                    return tuple(command)
+    finally:
+        os.close(descriptor)
+    return ()
+
+
+def _open_tree(root: str) -> int:
+    try:
+        return os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        hint = "make one: rootgen make bash ls --out DIR"
+        raise LaunchError(f"{root}: {error.strerror}", hint=hint) from error
+    except ValueError as error:
+        raise LaunchError(f"{root!r} is no path: {error}") from error
+
+
+def _read_accounts(root: int) -> Accounts:
+    passwd, passwd_reason = _read_in_tree(root, "etc/passwd")
+    group, group_reason = _read_in_tree(root, "etc/group")
+    return Accounts(passwd, group, passwd_reason, group_reason)
+
+
+def _read_in_tree(root: int, name: str) -> tuple[bytes | None, str]:
+    """Return a file's bytes, or None and why not; nothing but a regular file is opened."""
+    try:
+        place = open_in_root(root, name, os.O_PATH)
+    except OSError as error:
+        return None, error.strerror or str(error)
+    try:
+        if os.fstat(place).st_mode & _FORMAT != _REGULAR:
+            return None, "not a regular file"
+        descriptor = os.open(descriptor_path(place), os.O_RDONLY | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:
+            return file.read(_FILE_LIMIT), ""
+    except OSError as error:
+        return None, error.strerror or str(error)
+    finally:
+        os.close(place)
+
+
+def _is_program(root: int, name: str) -> bool:
+    try:
+        place = open_in_root(root, name, os.O_PATH)
+    except OSError:
+        return False
+    mode = os.fstat(place).st_mode
+    os.close(place)
+    return mode & _FORMAT == _REGULAR and bool(mode & 0o111)
+
+
+def _read_caller(*, privileged: bool) -> Caller:
+    uid, gid = os.geteuid(), os.getegid()
+    # A set-user-ID helper can help only whom exec can give privileges.
+    if privileged or uid == 0 or has_no_new_privileges():
+        return Caller(uid, gid)
+    import pwd
+
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except KeyError:  # a number that no passwd knows has subordinate ids by number
+        name = ""
+    subuid, subgid = _read_host("/etc/subuid"), _read_host("/etc/subgid")
+    return Caller(uid, gid, name, subuid, subgid, _helpers())
+
+
+def _helpers() -> tuple[str, str] | None:
+    found: list[str] = []
+    for name in ("newuidmap", "newgidmap"):
+        for directory in _HELPER_DIRECTORIES:
+            if os.access(f"{directory}/{name}", os.X_OK):
+                found.append(f"{directory}/{name}")
+                break
+    return (found[0], found[1]) if len(found) == len(("uid", "gid")) else None
+
+
+def _read_host(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(_FILE_LIMIT)
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise LaunchError(f"{path}: {error.strerror}") from error
+
+
+def _initial_user_namespace() -> bool:
+    return _read_host("/proc/self/uid_map").decode().split() == _WHOLE_MAP
+
+
+def _directories(sources: Sequence[str]) -> frozenset[str]:
+    found: set[str] = set()
+    for source in sources:
+        try:
+            mode = os.stat(source).st_mode
+        except OSError as error:
+            raise LaunchError(f"--bind {source}: {error.strerror}") from error
+        if mode & _FORMAT == _DIRECTORY:
+            found.add(source)
+    return frozenset(found)
+
+
+def _has(bits: int, name: str) -> bool:
+    return bool(bits & capability.mask([name]))

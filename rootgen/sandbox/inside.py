@@ -1,0 +1,273 @@
+"""The launcher's child: process 1 of the new namespaces, from the clone to the last wait.
+
+It performs the steps of the Launch, gives up what the program may not have,
+forks the program, and then waits for whatever becomes its child and passes
+signals on. All that it needs is imported before the clone: after the change
+of root the host's Python is out of reach.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+from typing import TYPE_CHECKING, NoReturn
+
+from rootgen.errors import LaunchError, NotExecutableError
+from rootgen.linux import capability, message, namespace, network, process
+from rootgen.linux import mount as mounts
+from rootgen.linux.path import open_in_root
+from rootgen.sandbox import place, pty
+from rootgen.sandbox.command import find_program
+from rootgen.sandbox.launch import Link, Mount, Node, Protect
+from rootgen.sandbox.place import failure
+from rootgen.sandbox.report import GO, TERMINAL, pack_error
+from rootgen.sandbox.root import change_root, open_as_mount
+from rootgen.sandbox.signals import CAUGHT, IGNORED_BY_PYTHON, JOB, status_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rootgen.sandbox.launch import Launch
+
+_CHANNEL = 3
+_FAILED = 125
+_COMMAND_LINE = b"rootgen: process 1"
+
+
+def be_process_one(launch: Launch, channel: int, mask: Iterable[int]) -> NoReturn:
+    """Perform ``launch`` in this process, which clone(2) just made; never return.
+
+    ``channel`` leads to the launcher; ``mask`` are the signals that the
+    program is to have blocked. What goes wrong is told on the channel.
+    """
+    status = _FAILED
+    try:
+        if channel != _CHANNEL:
+            os.dup2(channel, _CHANNEL, inheritable=False)
+        # Nothing that the caller left open is carried along, not even up to the exec: a
+        # directory of the host could be reached through /proc/self/fd (CVE-2024-21626).
+        process.close_from(_CHANNEL + 1)
+        if os.read(_CHANNEL, len(GO)) == GO:
+            status = _perform(launch, mask)
+    except LaunchError as error:
+        message.send(_CHANNEL, pack_error(error))
+        status = error.exit_status
+    except BaseException as error:  # noqa: BLE001 - nothing may get past: above is the launcher's own stack
+        text = f"{type(error).__name__}: {error}"
+        message.send(_CHANNEL, pack_error(LaunchError(f"process 1 failed: {text}")))
+    finally:
+        os._exit(status)
+
+
+def _perform(launch: Launch, mask: Iterable[int]) -> int:
+    process.set_command_line(_COMMAND_LINE)
+    _enter_namespaces(launch)
+    terminal = _build_root(launch)
+    _give_up_privileges(launch)
+    # Who is not dumpable cannot be looked into from inside, whatever its ids
+    # (PR_SET_DUMPABLE(2const)): /proc/1/exe and /proc/1/root lead to the host.
+    process.set_dumpable(dumpable=False)
+    _die_with_the_launcher()
+    child = os.fork()
+    if child == 0:
+        _be_program(launch, terminal, mask)
+    if terminal is not None:
+        os.close(terminal)
+    _let_go_of_streams()
+    return _wait_for(child)
+
+
+def _enter_namespaces(launch: Launch) -> None:
+    try:
+        # Only now, so that its root is the group that the launcher put us in.
+        if "cgroup" in launch.namespaces:
+            namespace.unshare(namespace.CLONE_NEWCGROUP)
+        namespace.set_host_name(launch.hostname)
+        if launch.loopback:
+            network.bring_loopback_up()
+    except OSError as error:
+        raise failure(f"set up the new namespaces ({error.filename})", error) from error
+
+
+def _build_root(launch: Launch) -> int | None:
+    """Mount everything and change the root; return the terminal's inner end, if there is one."""
+    os.umask(0)
+    sources = _open_sources(launch)
+    tree = open_as_mount(launch.root, launch.root_flags)
+    terminal: int | None = None
+    for step in launch.steps:
+        match step:
+            case Mount():
+                place.mount(tree, step, sources.get(step.source) if step.bind else None)
+            case Node():
+                place.make_node(tree, step)
+            case Link():
+                place.make_link(tree, step)
+            case Protect():
+                place.protect(tree, step)
+            case _:
+                terminal = _open_terminal(launch, tree, step.path)
+    if launch.read_only:
+        try:
+            mounts.restrict(tree, mounts.MS_RDONLY, recursive=False)
+        except OSError as error:
+            raise failure("make the tree read-only", error) from error
+    if change_root(tree, launch.pivot):
+        _tell_of_chroot(launch)
+        launch_capabilities = [name for name in launch.capabilities if name != "SYS_CHROOT"]
+        capability.drop_bounding(capability.mask(launch_capabilities))
+    for descriptor in (tree, *sources.values()):
+        os.close(descriptor)
+    return terminal
+
+
+def _open_sources(launch: Launch) -> dict[str, int]:
+    """Open what is to be bound before anything is mounted, as the host has it."""
+    opened: dict[str, int] = {}
+    for step in launch.steps:
+        if isinstance(step, Mount) and step.bind and step.source not in opened:
+            try:
+                opened[step.source] = os.open(step.source, os.O_PATH | os.O_CLOEXEC)
+            except OSError as error:
+                raise failure(f"open {step.source} to bind it to {step.target}", error) from error
+    return opened
+
+
+def _open_terminal(launch: Launch, tree: int, path: str) -> int:
+    outer, inner = pty.open_terminal(tree, launch.credentials.uid)
+    place.bind_terminal(tree, path, inner)
+    message.send(_CHANNEL, TERMINAL, outer)
+    os.close(outer)
+    return inner
+
+
+def _tell_of_chroot(launch: Launch) -> None:
+    reason = "" if launch.pivot == "chroot" else "pivot_root is refused here; "
+    text = f"rootgen: {reason}the root was changed by chroot, which is weaker: no CAP_SYS_CHROOT\n"
+    os.write(2, text.encode())
+
+
+def _give_up_privileges(launch: Launch) -> None:
+    """Become who the program is, with what it may have: process 1 keeps nothing more."""
+    uid, gid, groups = launch.credentials
+    kept = capability.mask(launch.capabilities)
+    try:
+        capability.drop_bounding(kept)
+        capability.clear_ambient()
+        if groups is not None:
+            os.setgroups(groups)
+        os.setresgid(gid, gid, gid)
+        os.setresuid(uid, uid, uid)
+        capability.set_all(kept if uid == 0 else 0)
+        process.set_no_new_privileges()
+    except OSError as error:
+        doing = f"become user {uid}, group {gid} with the capabilities {launch.capabilities}"
+        raise failure(doing, error) from error
+    os.umask(launch.umask)
+
+
+def _die_with_the_launcher() -> None:
+    """Arm the kernel to kill us when the launcher dies; and if it has died already, die.
+
+    Armed after the change of ids, which disarms it. Process 1's end is every process's.
+    """
+    process.set_parent_death_signal(signal.SIGKILL)
+    poll = select.poll()
+    poll.register(_CHANNEL, 0)
+    if any(event & select.POLLHUP for _, event in poll.poll(0)):
+        os._exit(_FAILED)
+
+
+def _let_go_of_streams() -> None:
+    """Hold no copy of the program's streams: who reads them is to see their end."""
+    null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+    for descriptor in range(3):
+        os.dup2(null, descriptor)
+    os.close(null)
+
+
+def _wait_for(program: int) -> int:
+    """Reap every child and pass signals on until the program ends; return its status.
+
+    Only signals from outside are passed on: their sender has no id in here
+    (kill(2) gives 0), and process 1 is nobody's to signal from inside.
+    """
+    while True:
+        told = signal.sigwaitinfo(CAUGHT)
+        if told.si_signo == signal.SIGCHLD:
+            status = _reap(program)
+            if status is not None:
+                return status
+        elif told.si_pid == 0:
+            _pass_on(program, told.si_signo)
+
+
+def _reap(program: int) -> int | None:
+    while True:
+        try:
+            child, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return _FAILED
+        if child == program:
+            return status_of(status)
+        if child == 0:
+            return None
+
+
+def _pass_on(program: int, number: int) -> None:
+    # In a process group that nobody outside controls SIGTSTP would be ignored (setpgid(2)).
+    sent = signal.SIGSTOP if number == signal.SIGTSTP else number
+    try:
+        if number in JOB:
+            os.killpg(program, sent)
+        else:
+            os.kill(program, sent)
+    except ProcessLookupError:
+        return  # it ended, or has not called setsid(2) yet and is told again by who waits
+    except PermissionError:
+        return  # it became somebody whom it may not signal either: setuid(2) is its right
+
+
+def _be_program(launch: Launch, terminal: int | None, mask: Iterable[int]) -> NoReturn:
+    """Be the program, or tell why not; never return."""
+    status = _FAILED
+    try:
+        os.setsid()
+        if terminal is not None:
+            pty.take_terminal(terminal)
+        for number in IGNORED_BY_PYTHON:
+            signal.signal(number, signal.SIG_DFL)
+        directory = _enter_directory(launch.workdir)
+        environment = dict(launch.environment)
+        path = find_program(launch.command[0], environment.get("PATH", ""), directory)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        _execute(path, launch.command, environment)
+    except LaunchError as error:
+        message.send(_CHANNEL, pack_error(error))
+        status = error.exit_status
+    finally:
+        os._exit(status)
+
+
+def _enter_directory(path: str) -> str:
+    """Change to the working directory, through no link of procfs; return its path."""
+    try:
+        root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        directory = open_in_root(root, path, os.O_PATH | os.O_DIRECTORY)
+        os.fchdir(directory)
+    except OSError as error:
+        hint = "make it in the tree, or choose another --workdir"
+        raise failure(f"start in the directory {path}", error, hint) from error
+    os.close(root)
+    os.close(directory)
+    return path if path.startswith("/") else f"/{path}"
+
+
+def _execute(path: str, command: tuple[str, ...], environment: dict[str, str]) -> NoReturn:
+    try:
+        os.execve(path, command, environment)
+    except OSError as error:
+        raise NotExecutableError(f"{path}: {error.strerror}") from error
+    except ValueError as error:  # a NUL in an argument or in the environment
+        raise NotExecutableError(f"{path}: {error}") from error

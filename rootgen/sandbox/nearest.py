@@ -1,0 +1,47 @@
+"""What a program's name that was not found may have meant: names that the tree does have."""
+
+from __future__ import annotations
+
+import os
+from difflib import get_close_matches
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from rootgen.linux.path import open_in_root
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rootgen.sandbox.launch import Launch
+
+_NAMES_LIMIT = 20_000  # a directory of a hostile tree has a million
+_NAME_LIMIT = 64
+
+
+def nearest_hint(launch: Launch) -> str:
+    """Return the hint for a command that the tree does not have."""
+    directory, slash, name = launch.command[0].rpartition("/")
+    search = dict(launch.environment).get("PATH", "")
+    places = [directory or "/"] if slash else search.split(":")
+    near = get_close_matches(name[:_NAME_LIMIT], list(_names(launch.root, places)), n=3)
+    if near:
+        unique = dict.fromkeys(near)
+        return f"did you mean {', '.join(unique)}?"
+    return f"add it to the tree: rootgen make … {launch.command[0]}"
+
+
+def _names(root: str, places: list[str]) -> Iterator[str]:
+    tree = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for place in places:
+            try:
+                descriptor = open_in_root(tree, place, os.O_RDONLY | os.O_DIRECTORY)
+            except OSError:
+                continue  # not every directory of PATH is in every tree
+            try:
+                with os.scandir(descriptor) as entries:
+                    yield from (entry.name for entry in islice(entries, _NAMES_LIMIT))
+            finally:
+                os.close(descriptor)
+    finally:
+        os.close(tree)

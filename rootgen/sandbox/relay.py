@@ -1,0 +1,248 @@
+"""Between the terminal outside and the one inside: bytes, modes, size, suspension, hang-up."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import signal
+import time
+from typing import TYPE_CHECKING
+
+from rootgen.linux.process import read_signal
+from rootgen.sandbox.pty import copy_size, load_termios
+from rootgen.sandbox.signals import status_of
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+_BUFFER = 65536
+_INPUT, _OUTPUT = 0, 1
+# Nobody inside has the terminal open: somebody may open it again.
+_RETRY = 0.1
+# After a hang-up those inside may clean up for so long.
+_GRACE = 1.0
+_HUNG_UP = 128 + signal.SIGHUP
+
+
+class RawTerminal:
+    """Our terminal passing every byte on, until ``with`` ends (cfmakeraw(3))."""
+
+    def __init__(self, descriptor: int) -> None:
+        """Remember the modes that the terminal has now."""
+        self._descriptor = descriptor
+        self._termios = load_termios()
+        self._modes = self._termios.tcgetattr(descriptor)
+
+    def __enter__(self) -> RawTerminal:
+        """Make it raw."""
+        self.make_raw()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Restore its modes."""
+        self.restore()
+
+    def make_raw(self) -> None:
+        """Take the terminal; where we are in the background this stops us, as it should."""
+        termios = self._termios
+        iflag, oflag, cflag, lflag, input_speed, output_speed, characters = self._modes
+        iflag &= ~(
+            termios.IGNBRK | termios.BRKINT | termios.PARMRK | termios.ISTRIP
+            | termios.INLCR | termios.IGNCR | termios.ICRNL | termios.IXON
+        )  # fmt: skip
+        oflag &= ~termios.OPOST
+        lflag &= ~(termios.ECHO | termios.ECHONL | termios.ICANON | termios.ISIG | termios.IEXTEN)
+        cflag = cflag & ~(termios.CSIZE | termios.PARENB) | termios.CS8
+        characters = list(characters)
+        characters[termios.VMIN], characters[termios.VTIME] = 1, 0
+        self._set([iflag, oflag, cflag, lflag, input_speed, output_speed, characters])
+
+    def restore(self) -> None:
+        """Give the modes back, in the background as well (a blocked SIGTTOU does not stop us)."""
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
+        try:
+            self._set(self._modes)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+    def _set(self, modes: list[object]) -> None:
+        try:
+            self._termios.tcsetattr(self._descriptor, self._termios.TCSADRAIN, modes)
+        except self._termios.error as error:
+            # Hung up: there is no terminal any longer that could have modes.
+            if error.args[0] != errno.EIO:
+                raise OSError(*error.args) from error
+
+
+class Relay:
+    """One relayed terminal, and the child (process 1 inside) whose end it waits for."""
+
+    def __init__(self, inner: int, child: int, signals: int) -> None:
+        """Take the outer end of the inner terminal, and a descriptor of the caught signals."""
+        self._inner = inner
+        self._child = child
+        self._signals = signals
+        self._screen, self._own_screen = _open_screen()
+        self._to_inner = b""
+        self._to_screen = b""
+        self._status: int | None = None
+        self._retry_at = 0.0
+        self._deadline: float | None = None
+
+    def run(self) -> int:
+        """Relay until the child has ended and all its output is out; return its exit status."""
+        os.set_blocking(self._inner, False)
+        with RawTerminal(_INPUT) as terminal:
+            copy_size(_INPUT, self._inner)
+            try:
+                while not self._done():
+                    self._turn(terminal)
+            finally:
+                if self._own_screen:
+                    os.close(self._screen)
+        return _HUNG_UP if self._deadline is not None else self._status or 0
+
+    def _done(self) -> bool:
+        if self._status is None:
+            return False
+        hung_up = self._deadline is not None
+        return hung_up or (self._inner < 0 and not self._to_screen)
+
+    def _turn(self, terminal: RawTerminal) -> None:
+        poll = select.poll()
+        poll.register(self._signals, select.POLLIN)
+        events = 0
+        if self._inner >= 0 and time.monotonic() >= self._retry_at:
+            events |= select.POLLIN if len(self._to_screen) < _BUFFER else 0
+            events |= select.POLLOUT if self._to_inner else 0
+            poll.register(self._inner, events)
+        if self._inner >= 0 and self._status is None and len(self._to_inner) < _BUFFER:
+            poll.register(_INPUT, select.POLLIN)
+        if self._to_screen:
+            poll.register(self._screen, select.POLLOUT)
+        for descriptor, _ in poll.poll(self._patience()):
+            if descriptor == self._signals:
+                self._read_signals(terminal)
+            elif descriptor == _INPUT:
+                self._read_input()
+            elif descriptor == self._screen:
+                self._write_screen()
+            elif descriptor == self._inner:
+                self._serve_inner()
+
+    def _patience(self) -> float | None:
+        """Return for how many milliseconds nothing needs to be done; None for ever."""
+        now = time.monotonic()
+        if self._deadline is not None:
+            if now >= self._deadline:
+                os.kill(self._child, signal.SIGKILL)
+                self._deadline = now + _GRACE
+            return (self._deadline - now) * 1000
+        return max(self._retry_at - now, 0) * 1000 + 1 if self._retry_at > now else None
+
+    def _read_signals(self, terminal: RawTerminal) -> None:
+        while (number := read_signal(self._signals)) is not None:
+            if number == signal.SIGCHLD:
+                self._reap()
+            elif number == signal.SIGWINCH:
+                self._resize()
+            elif number == signal.SIGTSTP:
+                terminal.restore()
+                os.kill(os.getpid(), signal.SIGSTOP)
+            elif number == signal.SIGCONT:
+                terminal.make_raw()
+                self._resize()
+            elif self._status is None:
+                os.kill(self._child, number)
+
+    def _reap(self) -> None:
+        child, status = os.waitpid(self._child, os.WNOHANG)
+        if child:
+            self._status = status_of(status)
+            # What is still on its way through the terminal is read to its end.
+            self._retry_at = 0.0
+
+    def _resize(self) -> None:
+        if self._inner >= 0 and self._deadline is None:
+            copy_size(_INPUT, self._inner)
+
+    def _read_input(self) -> None:
+        try:
+            data = os.read(_INPUT, _BUFFER)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            data = b""
+        self._to_inner += data
+        if not data:
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        """Our terminal is gone: so is the one inside, and soon everyone who was on it."""
+        os.close(self._inner)
+        self._inner = -1
+        self._to_inner = self._to_screen = b""
+        if self._status is None:
+            self._deadline = time.monotonic() + _GRACE
+            os.kill(self._child, signal.SIGHUP)
+
+    def _serve_inner(self) -> None:
+        if self._to_inner:
+            try:
+                written = os.write(self._inner, self._to_inner)
+                self._to_inner = self._to_inner[written:]
+            except BlockingIOError:
+                written = 0
+            except OSError as error:
+                if error.errno != errno.EIO:
+                    raise
+                self._to_inner = b""
+        if len(self._to_screen) >= _BUFFER:
+            return
+        try:
+            self._to_screen += os.read(self._inner, _BUFFER)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            self._nobody_inside()
+
+    def _nobody_inside(self) -> None:
+        """No process has the inner terminal open (EIO): at the end that is all there was."""
+        if self._status is None:
+            self._retry_at = time.monotonic() + _RETRY
+        else:
+            os.close(self._inner)
+            self._inner = -1
+
+    def _write_screen(self) -> None:
+        try:
+            written = os.write(self._screen, self._to_screen)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            self._hang_up()
+            return
+        self._to_screen = self._to_screen[written:]
+
+
+def _open_screen() -> tuple[int, bool]:
+    """Open our own description of standard output's terminal, one that never blocks.
+
+    To set the shared one non-blocking would change it for the caller as
+    well. Where it may not be opened again (after su) the shared one must do.
+    """
+    try:
+        flags = os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC
+        return os.open(f"/proc/self/fd/{_OUTPUT}", flags), True
+    except OSError:
+        return _OUTPUT, False

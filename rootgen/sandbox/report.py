@@ -1,0 +1,36 @@
+"""How an error inside reaches the launcher outside: as one message of plain fields.
+
+Never pickled or marshalled: what reads it is outside.
+"""
+
+from __future__ import annotations
+
+from rootgen.errors import LaunchError, NotExecutableError, NotFoundError
+from rootgen.linux.message import LIMIT
+
+TERMINAL = b"terminal"
+GO = b"go"
+
+_ERROR = b"error\0"
+_KINDS: dict[str, type[LaunchError]] = {
+    "launch": LaunchError,
+    "not executable": NotExecutableError,
+    "not found": NotFoundError,
+}
+
+
+def pack_error(error: LaunchError) -> bytes:
+    """Return the message for an error; what would not fit is cut."""
+    kind = next(name for name, one in _KINDS.items() if type(error) is one)
+    fields = (kind, error.what, error.hint, *error.why)
+    data = "\0".join(field.replace("\0", "") for field in fields)
+    return (_ERROR + data.encode("utf-8", "surrogateescape"))[:LIMIT]
+
+
+def unpack_error(message: bytes) -> LaunchError | None:
+    """Return the error that a message tells, or None where it is no such message."""
+    if not message.startswith(_ERROR):
+        return None
+    fields = message[len(_ERROR) :].decode("utf-8", "surrogateescape").split("\0")
+    kind, what, hint, *why = (*fields, "", "")[: max(len(fields), 3)]
+    return _KINDS.get(kind, LaunchError)(what, why=tuple(why), hint=hint)

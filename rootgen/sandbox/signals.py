@@ -1,0 +1,28 @@
+"""Which signals a launch passes on: all that a process may be told and that mean no fault."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+# What the keyboard sends goes to a whole job; anything else to one process.
+JOB = frozenset((signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGCONT))
+CAUGHT = JOB | {
+    signal.SIGHUP,
+    signal.SIGTERM,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGALRM,
+    signal.SIGPWR,
+    signal.SIGWINCH,
+    signal.SIGCHLD,
+}
+# Python ignores these; a program expects them as they come.
+IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
+
+
+def status_of(wait_status: int) -> int:
+    """Return the exit status that a shell reports: 128 + n for who was killed by signal n."""
+    if os.WIFSIGNALED(wait_status):
+        return 128 + os.WTERMSIG(wait_status)
+    return os.WEXITSTATUS(wait_status)
