@@ -113,6 +113,11 @@ class DirectorySysroot:
 
     def open(self, path: str) -> DescriptorFile:
         """Open the regular file at the real path ``path``; see ``port.Sysroot``."""
+        node = self.node(path)
+        if node is not None and node.kind is not Kind.FILE:
+            # Opening alone may do something: a tape rewinds, a watchdog starts to count.
+            message = f"cannot read {self._prefix}{path}: not a regular file"
+            raise SysrootError(message)
         try:
             descriptor = self._open_beneath(path)
         except (OSError, ValueError) as error:
@@ -125,21 +130,26 @@ class DirectorySysroot:
             raise SysrootError(message)
         return DescriptorFile(descriptor)
 
-    def _open_beneath(self, path: str) -> int:
+    def _open_beneath(self, path: str, flags: int = _OPEN_FLAGS) -> int:
         # The host's root cannot be left; any other is held by its descriptor, so that a
         # directory swapped for a link while we read leads nowhere.
         if self._root < 0:
-            return os.open(path, _OPEN_FLAGS)
+            return os.open(path, flags)
         from rootgen.linux.path import open_beneath  # ctypes: not needed on the host
 
-        return open_beneath(self._root, path, _OPEN_FLAGS)
+        return open_beneath(self._root, path, flags)
 
     def names(self, path: str) -> list[str]:
         """List the directory at the real path ``path``, sorted; see ``port.Sysroot``."""
         try:
-            return sorted(os.listdir(self._prefix + path))
-        except OSError as error:
-            message = f"cannot list {self._prefix}{path}: {error.strerror}"
+            descriptor = self._open_beneath(path, _OPEN_FLAGS | os.O_DIRECTORY)
+            try:
+                return sorted(os.listdir(descriptor))
+            finally:
+                os.close(descriptor)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            message = f"cannot list {self._prefix}{path}: {reason}"
             raise SysrootError(message) from error
 
     def xattrs(self, path: str) -> tuple[tuple[str, bytes], ...]:
@@ -150,7 +160,7 @@ class DirectorySysroot:
             return tuple(
                 (name, os.getxattr(full, name, follow_symlinks=False)) for name in sorted(names)
             )
-        except OSError:
+        except (OSError, ValueError):
             return ()
 
 

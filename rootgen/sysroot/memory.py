@@ -104,7 +104,8 @@ class MemorySysroot:
 def draw(text: str, contents: Mapping[str, bytes] | None = None) -> MemorySysroot:
     """Draw a Sysroot from an indented text (see the module's docstring).
 
-    ``contents`` gives bytes by path, for what text cannot hold. Raises
+    ``contents`` gives bytes by path, for what text cannot hold; the
+    directories that they are in need not be drawn. Raises
     ValueError for a line that is indented under no directory.
     """
     nodes = {"/": _node(Kind.DIRECTORY, 0o755, 1)}
@@ -124,15 +125,17 @@ def draw(text: str, contents: Mapping[str, bytes] | None = None) -> MemorySysroo
             data[path] = content
         parents.append((indent, path))
     for path, content in (contents or {}).items():
-        nodes[path] = nodes.get(path, _node(Kind.FILE, 0o755, len(nodes)))._replace(
-            size=len(content)
-        )
+        parent = path
+        while (parent := parent.rpartition("/")[0]) and parent not in nodes:
+            nodes[parent] = _node(Kind.DIRECTORY, 0o755, len(nodes) + 1)
+        node = nodes.get(path, _node(Kind.FILE, 0o755, len(nodes) + 1))
+        nodes[path] = node._replace(size=len(content))
         data[path] = content
     return MemorySysroot(nodes, data)
 
 
 def _drawn(
-    text: str, parent: str, nodes: Mapping[str, Node], data: Mapping[str, bytes]
+    text: str, parent: str, nodes: dict[str, Node], data: Mapping[str, bytes]
 ) -> tuple[str, Node, bytes | None]:
     number = len(nodes) + 1
     if " -> " in text:
@@ -141,7 +144,10 @@ def _drawn(
     if " == " in text:
         name, _, other = text.partition(" == ")
         twin = f"{parent}/{other}"
-        return f"{parent}/{name}", nodes[twin], data[twin]
+        node = nodes[twin]._replace(nlink=nodes[twin].nlink + 1)
+        same = [path for path, known in nodes.items() if known.identity == node.identity]
+        nodes.update(dict.fromkeys(same, node))
+        return f"{parent}/{name}", node, data[twin]
     if text.endswith("/"):
         return f"{parent}/{text[:-1]}", _node(Kind.DIRECTORY, 0o755, number), None
     name, _, body = text.partition(" = ")

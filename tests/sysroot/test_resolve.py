@@ -31,7 +31,7 @@ usr/
     pong -> ping
     slash -> bash/
     dots -> ./../bin/./bash
-    empty ->  
+    bare -> .
   lib/
     tool = x
 etc/
