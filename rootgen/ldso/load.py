@@ -26,6 +26,7 @@ class How(Enum):
     LIBRARY_PATH = "LD_LIBRARY_PATH"
     RUNPATH = "RUNPATH"
     CACHE = "ld.so.cache"
+    CONFIGURATION = "ld.so.conf"
     DEFAULT = "default directory"
 
 

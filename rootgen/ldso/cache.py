@@ -1,0 +1,238 @@
+"""``ld.so.cache``: reading it as the loader does, and writing one.
+
+Formats: glibc sysdeps/generic/dl-cache.h (the old one, the new one behind
+or instead of it, and the extension that holds glibc-hwcaps names, since
+2.33); rules: elf/dl-cache.c, ``search_cache``.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from struct import Struct
+from typing import TYPE_CHECKING, NamedTuple
+
+from rootgen.errors import LoaderError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rootgen.ldso.cpu import Cpu
+
+CACHE_PATH = "/etc/ld.so.cache"
+# Real caches of large systems stay below 1 MiB.
+SIZE_LIMIT = 64 << 20
+
+_OLD_MAGIC = b"ld.so-1.7.0"
+_NEW_MAGIC = b"glibc-ld.so.cache1.1"
+_OLD_COUNT_AT = 12
+_OLD_HEADER = 16
+_OLD_ENTRY = 12
+_NEW_HEADER = 48
+_NEW_ENTRY = 24
+_EXTENSION_MAGIC = 0xEAA42174
+_EXTENSION_HWCAPS = 1
+_HWCAP_EXTENSION = 1 << 62
+_HWCAP_MASK = 0xFFFFFFFF
+# cache_file_new.flags: the byte order that it was written in; 0: from before 2.33.
+_ORDERS = {2: "<", 3: ">"}
+_FLAG_ELF = 1  # of any libc
+_ALIGNMENT = 8  # of the new format behind the old one: ALIGN_CACHE
+
+
+class Record(NamedTuple):
+    """One library: its flags, the path, and the glibc-hwcaps subdirectory ("" for none).
+
+    ``legacy`` are the bits of the older hwcap scheme, which no baseline has.
+    """
+
+    flags: int
+    path: str
+    subdirectory: str = ""
+    legacy: int = 0
+
+
+class LoaderCache:
+    """The records of one cache by name, in the order of the file."""
+
+    __slots__ = ("_records",)
+
+    def __init__(self, records: dict[bytes, list[Record]]) -> None:
+        """Take the records by soname."""
+        self._records = records
+
+    def __len__(self) -> int:
+        """Count the records."""
+        return sum(map(len, self._records.values()))
+
+    def lookup(self, name: str, flags: int, cpu: Cpu) -> str | None:
+        """Return the path that the loader would take for ``name``, or None.
+
+        ``flags`` are those of the requester's machine. Of the records for
+        glibc-hwcaps levels that ``cpu`` has the best wins; they stand before
+        all others, so the first other one ends the search if one was found.
+        """
+        best: str | None = None
+        best_level = len(cpu.levels)
+        for record in self._records.get(os.fsencode(name), ()):
+            if record.flags not in {flags, _FLAG_ELF}:
+                continue
+            if record.subdirectory:
+                if record.subdirectory in cpu.levels[:best_level]:
+                    best, best_level = record.path, cpu.levels.index(record.subdirectory)
+                continue
+            if best is not None:
+                break
+            if record.legacy:
+                continue
+            best = record.path
+            if record.flags == flags:
+                break
+        return best
+
+    def records(self) -> Iterable[tuple[str, Record]]:
+        """Return every name with its records, in the order of the file."""
+        for name, records in self._records.items():
+            for record in records:
+                yield os.fsdecode(name), record
+
+
+def parse_cache(data: bytes, where: str) -> LoaderCache:
+    """Return the cache that ``data`` holds; ``where`` names it in errors.
+
+    Raises LoaderError for what is no cache, is truncated, or points outside
+    of itself (the loader then goes on without a cache).
+    """
+    try:
+        return LoaderCache(_parse(data, where))
+    except (struct.error, IndexError) as error:
+        raise LoaderError(f"{where}: truncated") from error
+
+
+def _parse(data: bytes, where: str) -> dict[bytes, list[Record]]:
+    start = 0
+    if data.startswith(_OLD_MAGIC):
+        order = _byte_order(data, _OLD_COUNT_AT, _OLD_ENTRY)
+        (count,) = Struct(order + "I").unpack_from(data, _OLD_COUNT_AT)
+        end = _OLD_HEADER + count * _OLD_ENTRY
+        start = (end + _ALIGNMENT - 1) & -_ALIGNMENT
+        if not data.startswith(_NEW_MAGIC, start):
+            return _read_old(data, order, count, where)
+    if not data.startswith(_NEW_MAGIC, start):
+        raise LoaderError(f"{where}: not a cache of a glibc loader")
+    return _read_new(data[start:] if start else data, where)
+
+
+def _read_old(data: bytes, order: str, count: int, where: str) -> dict[bytes, list[Record]]:
+    table = _table(data, _OLD_HEADER, count * _OLD_ENTRY, where)
+    strings = _OLD_HEADER + count * _OLD_ENTRY
+    records: dict[bytes, list[Record]] = {}
+    for flags, key, value in Struct(order + "iII").iter_unpack(table):
+        path = _string(data, strings + value, where)
+        record = Record(flags, os.fsdecode(path))
+        records.setdefault(_string(data, strings + key, where), []).append(record)
+    return records
+
+
+def _read_new(data: bytes, where: str) -> dict[bytes, list[Record]]:
+    order = _ORDERS.get(data[28]) or _byte_order(data, 20, _NEW_ENTRY)
+    count, _strings_size, extension = Struct(order + "II4xI").unpack_from(data, 20)
+    table = _table(data, _NEW_HEADER, count * _NEW_ENTRY, where)
+    subdirectories = _read_subdirectories(data, order, extension, where)
+    records: dict[bytes, list[Record]] = {}
+    for flags, key, value, _, hwcap in Struct(order + "iIIIQ").iter_unpack(table):
+        path = os.fsdecode(_string(data, value, where))
+        record = Record(flags, path)
+        if hwcap:
+            record = _with_hwcap(record, hwcap, subdirectories)
+        records.setdefault(_string(data, key, where), []).append(record)
+    return records
+
+
+def _with_hwcap(record: Record, hwcap: int, subdirectories: Sequence[str]) -> Record:
+    # dl_cache_hwcap_extension: bit 62 alone in the upper half, an index in the lower.
+    if hwcap >> 32 != _HWCAP_EXTENSION >> 32:
+        return record._replace(legacy=hwcap)
+    index = hwcap & _HWCAP_MASK
+    if index >= len(subdirectories):
+        return record._replace(legacy=hwcap)
+    return record._replace(subdirectory=subdirectories[index])
+
+
+def _read_subdirectories(data: bytes, order: str, extension: int, where: str) -> list[str]:
+    """Return the glibc-hwcaps names of the extension (dl-cache.h, cache_extension)."""
+    if extension == 0 or extension % 4:
+        return []
+    word = Struct(order + "I")
+    section = Struct(order + "IIII")
+    magic, count = Struct(order + "II").unpack_from(data, extension)
+    if magic != _EXTENSION_MAGIC:
+        return []
+    sections = _table(data, extension + 8, count * section.size, where)
+    for tag, _flags, offset, size in section.iter_unpack(sections):
+        if tag == _EXTENSION_HWCAPS:
+            offsets = _table(data, offset, size - size % 4, where)
+            return [os.fsdecode(_string(data, at, where)) for (at,) in word.iter_unpack(offsets)]
+    return []
+
+
+def _byte_order(data: bytes, count_at: int, entry_size: int) -> str:
+    # From before the flags byte: of the two counts, the one that the file has room for.
+    little = int.from_bytes(data[count_at : count_at + 4], "little")
+    return "<" if little * entry_size <= len(data) else ">"
+
+
+def _table(data: bytes, start: int, size: int, where: str) -> bytes:
+    table = data[start : start + size]
+    if len(table) < size:
+        raise LoaderError(f"{where}: truncated: {size} bytes of records, {len(table)} there")
+    return table
+
+
+def _string(data: bytes, at: int, where: str) -> bytes:
+    end = data.find(b"\0", at)
+    if end < 0 or at >= len(data):
+        raise LoaderError(f"{where}: a name at {at}, past its end")
+    return data[at:end]
+
+
+def encode_cache(libraries: Iterable[tuple[str, Record]], byte_order: str) -> bytes:
+    """Return a cache with ``libraries`` (soname, record), as ``ldconfig`` writes it.
+
+    The new format alone, which glibc reads since 2.2 and writes since 2.32;
+    ``byte_order`` is ``little`` or ``big``. Sorted as the loader's binary
+    search wants it. Records with a glibc-hwcaps subdirectory are left out:
+    the loader looks into those directories by itself.
+    """
+    order = "<" if byte_order == "little" else ">"
+    plain = [(name, one) for name, one in libraries if not one.subdirectory and not one.legacy]
+    # elf/cache.c, compare: descending by name, then by flags.
+    plain.sort(key=lambda pair: (_comparable(pair[0]), pair[1].flags), reverse=True)
+    strings = bytearray()
+    places: dict[bytes, int] = {}
+    base = _NEW_HEADER + len(plain) * _NEW_ENTRY
+
+    def place(text: str) -> int:
+        raw = os.fsencode(text)
+        if raw not in places:
+            places[raw] = base + len(strings)
+            strings.extend(raw + b"\0")
+        return places[raw]
+
+    entry = Struct(order + "iIIIQ")
+    entries = b"".join(
+        entry.pack(record.flags, place(name), place(record.path), 0, 0) for name, record in plain
+    )
+    flags = next(flag for flag, sign in _ORDERS.items() if sign == order)
+    header = _NEW_MAGIC + Struct(order + "IIB3xI12x").pack(len(plain), len(strings), flags, 0)
+    return header + entries + bytes(strings)
+
+
+def _comparable(name: str) -> list[tuple[int, int]]:
+    """Return what orders names as ``_dl_cache_libcmp``: runs of digits by their number."""
+    import re  # only where a cache is written
+
+    return [
+        (1, int(part)) if part.isdigit() else (0, part[0])
+        for part in re.findall(rb"[0-9]+|[^0-9]", os.fsencode(name), re.DOTALL)
+    ]

@@ -1,0 +1,72 @@
+"""What a processor can do, as far as a loader's search depends on it.
+
+The answer comes from ``/proc/cpuinfo`` of the root being read: the host's own
+root has one, any other root has none, and gets the baseline.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from rootgen.errors import SysrootError
+
+if TYPE_CHECKING:
+    from rootgen.sysroot.port import Sysroot
+
+# x86-64 psABI, "Micro-Architecture Levels", each beyond the one before; by the names that
+# /proc/cpuinfo has for them. glibc sysdeps/x86/get-isa-level.h.
+_LEVELS = (
+    ("x86-64-v2", "cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3"),
+    ("x86-64-v3", "avx avx2 bmi1 bmi2 f16c fma abm movbe xsave"),
+    ("x86-64-v4", "avx512f avx512bw avx512cd avx512dq avx512vl"),
+)
+# glibc sysdeps/x86/cpu-features.c, update_active: what makes a platform of an Intel processor.
+_HASWELL = frozenset("avx2 bmi1 bmi2 abm movbe popcnt".split())
+_XEON_PHI = frozenset("avx512cd avx512er avx512pf".split())
+_READ_LIMIT = 1 << 14
+
+
+class Cpu(NamedTuple):
+    """``levels``: glibc-hwcaps subdirectories, best first; ``platform``: a special AT_PLATFORM."""
+
+    levels: tuple[str, ...] = ()
+    platform: str = ""
+
+
+BASELINE = Cpu()
+
+
+def read_cpu(sysroot: Sysroot) -> Cpu:
+    """Return the processor that ``sysroot`` runs on; the baseline where it does not say."""
+    try:
+        found = sysroot.lookup("/proc/cpuinfo")
+        if found is None:
+            return BASELINE
+        with sysroot.open(found.path) as file:
+            text = file.pread(_READ_LIMIT, 0).decode("ascii", "replace")
+    except SysrootError:
+        # A root whose /proc holds something else says nothing of a processor.
+        return BASELINE
+    return parse_cpuinfo(text)
+
+
+def parse_cpuinfo(text: str) -> Cpu:
+    """Return what the first processor of a ``/proc/cpuinfo`` can do (proc_cpuinfo(5))."""
+    fields: dict[str, str] = {}
+    for line in text.splitlines():
+        name, colon, value = line.partition(":")
+        if colon:
+            fields.setdefault(name.strip(), value.strip())
+    flags = frozenset(fields.get("flags", "").split())
+    levels: list[str] = []
+    for name, wanted in _LEVELS:
+        if not flags.issuperset(wanted.split()):
+            break
+        levels.insert(0, name)
+    platform = ""
+    if fields.get("vendor_id") == "GenuineIntel":
+        if flags >= _XEON_PHI:
+            platform = "xeon_phi"
+        elif flags >= _HASWELL:
+            platform = "haswell"
+    return Cpu(tuple(levels), platform)

@@ -1,0 +1,236 @@
+"""One program's process as glibc builds it (elf/rtld.c, elf/dl-deps.c).
+
+Breadth first over DT_NEEDED, DT_AUXILIARY and DT_FILTER; an object is known
+by the names it was asked for, by its SONAME, and by its inode.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING
+
+from rootgen.elf.facts import ET_CORE, ET_DYN, ET_EXEC, ET_REL
+from rootgen.errors import ElfError, MissingError, SysrootError
+from rootgen.ldso.load import How, Load, Mapped, Missing, Need, NeedKind
+from rootgen.ldso.search import Outcome, Requester, search
+from rootgen.ldso.tokens import expand_tokens
+from rootgen.sysroot.port import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rootgen.elf.facts import ElfFacts
+    from rootgen.ldso.root import Root
+
+PRELOAD_PATH = "/etc/ld.so.preload"
+_PRELOAD_LIMIT = 1 << 16
+_DF_1_PIE = 0x08000000
+
+
+def load_program(root: Root, opened: str, library_path: tuple[str, ...]) -> Load:
+    """Return the process of the program (or shared library) at ``opened``.
+
+    Raises MissingError where nothing is there, ElfError where it is no
+    program, SysrootError where it cannot be read.
+    """
+    found = root.sysroot.lookup(opened)
+    if found is None:
+        raise MissingError(f"no such program: {opened}")
+    if found.node.kind is not Kind.FILE:
+        raise SysrootError(f"{opened} is a {found.node.kind.value}, not a program")
+    facts = root.facts(found)
+    _check_type(opened, facts)
+    program = Mapped(opened, found, facts, How.PROGRAM)
+    is_static = not facts.dynamic or (
+        facts.interpreter is None and bool(facts.dt_flags_1 & _DF_1_PIE)
+    )
+    if facts.interpreter is None and is_static:
+        return Load((program,), (), ())
+    process = _Process(root, program, library_path)
+    process.run()
+    return process.load()
+
+
+class _Process:
+    """A process under construction; indexes are into ``_objects``."""
+
+    def __init__(self, root: Root, program: Mapped, library_path: tuple[str, ...]) -> None:
+        self._root = root
+        self._library_path = library_path
+        # /proc/self/exe is what the kernel says of the program, so links are resolved
+        # (_dl_get_origin); a library given as the target is opened by its name.
+        is_program = program.facts.interpreter is not None
+        name = program.found.path if is_program else program.path
+        origin = posixpath.dirname(name)
+        self._program = Requester(program.facts, program.path, None, origin)
+        self._objects: list[Mapped] = [program]
+        self._requesters: list[Requester] = [self._program]
+        self._names: dict[str, int] = {}
+        self._sonames: dict[str, int] = {}
+        self._inodes: dict[tuple[int, int], int] = {}
+        self._needs: list[Need] = []
+        self._missing: list[Missing] = []
+        self._order: list[int] = [0]  # the chain of link maps
+        self._interpreter: int | None = None
+        self._interpreter_asked = False
+
+    def run(self) -> None:
+        """Map the interpreter, what is preloaded, and then everything that is needed."""
+        self._know_soname(0)
+        self._map_interpreter()
+        queue = [0]
+        for name in self._preloads():
+            self._ask(0, name, NeedKind.PRELOAD, queue)
+        at = 0
+        done: set[int] = set()
+        while at < len(queue):
+            index = queue[at]
+            if index in done:
+                at += 1
+                continue
+            done.add(index)
+            # What the object filters may be put before it: look at this place again.
+            self._dependencies(index, queue, at)
+
+    def load(self) -> Load:
+        """Return the value, objects in the order of the link maps."""
+        order = list(self._order)
+        if self._interpreter is not None and not self._interpreter_asked:
+            order.append(self._interpreter)
+        place = {index: number for number, index in enumerate(order)}
+        return Load(
+            tuple(self._objects[index] for index in order),
+            tuple(
+                need._replace(
+                    requester=place[need.requester],
+                    target=None if need.target is None else place[need.target],
+                )
+                for need in self._needs
+            ),
+            tuple(one._replace(requester=place[one.requester]) for one in self._missing),
+        )
+
+    def _map_interpreter(self) -> None:
+        facts = self._program.facts
+        name = facts.interpreter or self._root.usual_interpreter(facts)
+        if not name:
+            return
+        # The kernel starts it from the working directory if its name is relative.
+        path = posixpath.normpath(posixpath.join("/", name)) if name[:1] != "/" else name
+        opened = self._root.open(path)
+        if opened is None or opened.facts is None or opened.fatal:
+            why = opened.fatal if opened is not None else "not found"
+            if facts.interpreter is not None:
+                self._needs.append(Need(0, name, NeedKind.INTERPRETER, None))
+                self._missing.append(Missing(0, name, NeedKind.INTERPRETER, (), why))
+            return
+        index = self._append(Mapped(path, opened.found, opened.facts, How.INTERPRETER), 0)
+        self._interpreter = index
+        self._names[name] = index
+        if facts.interpreter is not None:
+            self._needs.append(Need(0, name, NeedKind.INTERPRETER, index))
+
+    def _dependencies(self, index: int, queue: list[int], at: int) -> None:
+        facts = self._objects[index].facts
+        if index == self._interpreter:
+            return
+        before = at
+        for kind, names in (
+            (NeedKind.AUXILIARY, facts.auxiliary),
+            (NeedKind.FILTER, facts.filter),
+        ):
+            for name in names:
+                target = self._ask(index, name, kind, None)
+                if target is not None and self._put_before(target, index, queue, before):
+                    before += 1
+        for name in facts.needed:
+            self._ask(index, name, NeedKind.NEEDED, queue)
+
+    def _put_before(self, target: int, index: int, queue: list[int], at: int) -> bool:
+        """Put a filtee before its filter, in the queue and in the chain (dl-deps.c)."""
+        if target in queue:
+            if queue.index(target) <= at:
+                return False
+            queue.remove(target)
+        queue.insert(at, target)
+        if target in self._order:
+            self._order.remove(target)
+        if target == self._interpreter:
+            self._interpreter_asked = True
+        # The program leads its process whatever it filters.
+        self._order.insert(max(self._order.index(index), 1), target)
+        return True
+
+    def _ask(self, index: int, name: str, kind: NeedKind, queue: list[int] | None) -> int | None:
+        """Find or map ``name`` for the object ``index``; append it to ``queue`` if it is new."""
+        written = name
+        requester = self._requesters[index]
+        if "$" in name:
+            name = expand_tokens(name, requester.tokens(self._root, self._program)) or ""
+        target = self._known(name)
+        outcome = Outcome(None, (), "its tokens stand for nothing")
+        if target is None and name:
+            outcome = search(self._root, name, requester, self._program, self._library_path)
+            if outcome.mapped is not None:
+                target = self._map(outcome.mapped, name, index)
+        if target is None:
+            # A missing filtee is no failure: then the filter's own symbols count.
+            if kind is not NeedKind.AUXILIARY:
+                self._needs.append(Need(index, written, kind, None))
+                self._missing.append(Missing(index, written, kind, outcome.searched, outcome.why))
+            return None
+        self._needs.append(Need(index, written, kind, target))
+        if queue is not None and target not in queue:
+            queue.append(target)
+            if target == self._interpreter and not self._interpreter_asked:
+                self._interpreter_asked = True
+                self._order.append(target)
+        return target
+
+    def _known(self, name: str) -> int | None:
+        index = self._names.get(name)
+        if index is None:
+            index = self._sonames.get(name)
+            if index is not None:
+                self._names[name] = index
+        return index
+
+    def _map(self, mapped: Mapped, name: str, loader: int) -> int:
+        index = self._inodes.get(mapped.found.node.identity)
+        if index is None:
+            index = self._append(mapped, loader)
+            self._inodes[mapped.found.node.identity] = index
+            self._order.append(index)
+            self._names.setdefault(mapped.path, index)
+        self._names.setdefault(name, index)
+        return index
+
+    def _append(self, mapped: Mapped, loader: int) -> int:
+        index = len(self._objects)
+        self._objects.append(mapped)
+        self._requesters.append(Requester(mapped.facts, mapped.path, self._requesters[loader]))
+        self._know_soname(index)
+        return index
+
+    def _know_soname(self, index: int) -> None:
+        soname = self._objects[index].facts.soname
+        if soname is not None:
+            self._sonames.setdefault(soname, index)
+
+    def _preloads(self) -> Iterator[str]:
+        """Return the names in /etc/ld.so.preload (elf/rtld.c, do_preload)."""
+        found = self._root.sysroot.lookup(PRELOAD_PATH)
+        if found is None or found.node.kind is not Kind.FILE:
+            return
+        with self._root.sysroot.open(found.path) as file:
+            text = file.pread(_PRELOAD_LIMIT, 0).decode("utf-8", "surrogateescape")
+        for line in text.splitlines():
+            yield from line.partition("#")[0].replace(":", " ").split()
+
+
+def _check_type(opened: str, facts: ElfFacts) -> None:
+    if facts.type in {ET_EXEC, ET_DYN}:
+        return
+    what = {ET_REL: "a relocatable object (.o), not linked yet", ET_CORE: "a core dump"}
+    described = what.get(facts.type, f"of the unknown ELF type {facts.type}")
+    raise ElfError(f"{opened} is {described}; it loads nothing")

@@ -1,0 +1,106 @@
+"""What differs by architecture: the cache's flags, the usual interpreter and directories."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from rootgen.elf.facts import ElfFacts
+
+_EM_386, _EM_MIPS, _EM_PPC, _EM_PPC64, _EM_S390 = 3, 8, 20, 21, 22
+_EM_ARM, _EM_X86_64, _EM_AARCH64, _EM_RISCV, _EM_LOONGARCH = 40, 62, 183, 243, 258
+_EF_ARM_ABI_FLOAT_HARD = 0x400
+_EF_RISCV_FLOAT_ABI = 0x6
+_EF_RISCV_FLOAT_ABI_DOUBLE = 0x4
+_EF_LOONGARCH_ABI = 0x7
+_EF_LOONGARCH_ABI_DOUBLE = 0x3
+
+# glibc sysdeps/generic/ldconfig.h: FLAG_ELF_LIBC6, and the architecture in the second byte.
+_LIBC6 = 0x0003
+
+
+class Machine(NamedTuple):
+    """One ABI: ``cache_flags`` of its libraries in ld.so.cache, AT_PLATFORM, and usual places.
+
+    ``directories`` are glibc's own defaults, for a root whose loader does
+    not say which ones it was built with.
+    """
+
+    name: str
+    cache_flags: int
+    platform: str
+    interpreters: tuple[str, ...]
+    directories: tuple[str, ...]
+
+
+def _machine(
+    name: str, architecture: int, platform: str, interpreters: str, library: str = "lib"
+) -> Machine:
+    directories = (f"/{library}", f"/usr/{library}")
+    return Machine(
+        name, architecture << 8 | _LIBC6, platform, tuple(interpreters.split()), directories
+    )
+
+
+_MACHINES = {
+    "x86_64": _machine(
+        "x86_64", 3, "x86_64",
+        "/lib64/ld-linux-x86-64.so.2 /lib/ld-musl-x86_64.so.1", "lib64",
+    ),
+    "x32": _machine("x32", 8, "x86_64", "/libx32/ld-linux-x32.so.2", "libx32"),
+    "i386": _machine("i386", 0, "i686", "/lib/ld-linux.so.2 /lib/ld-musl-i386.so.1"),
+    "aarch64": _machine(
+        "aarch64", 0xA, "aarch64",
+        "/lib/ld-linux-aarch64.so.1 /lib/ld-musl-aarch64.so.1", "lib64",
+    ),
+    "armhf": _machine("armhf", 9, "v7l", "/lib/ld-linux-armhf.so.3 /lib/ld-musl-armhf.so.1"),
+    "arm": _machine("arm", 0xB, "v7l", "/lib/ld-linux.so.3 /lib/ld-musl-arm.so.1"),
+    "riscv64": _machine(
+        "riscv64", 0x10, "", "/lib/ld-linux-riscv64-lp64d.so.1 /lib/ld-musl-riscv64.so.1",
+        "lib64/lp64d",
+    ),
+    "riscv64-soft": _machine(
+        "riscv64-soft", 0xF, "", "/lib/ld-linux-riscv64-lp64.so.1", "lib64/lp64"
+    ),
+    "ppc64": _machine(
+        "ppc64", 5, "", "/lib64/ld64.so.2 /lib64/ld64.so.1 /lib/ld-musl-powerpc64le.so.1", "lib64"
+    ),
+    "ppc": _machine("ppc", 0, "", "/lib/ld.so.1"),
+    "s390x": _machine("s390x", 4, "", "/lib/ld64.so.1 /lib/ld-musl-s390x.so.1", "lib64"),
+    "s390": _machine("s390", 0, "", "/lib/ld.so.1"),
+    "mips64": _machine("mips64", 7, "", "/lib64/ld.so.1 /lib64/ld-linux-mipsn8.so.1", "lib64"),
+    "mips": _machine("mips", 0, "", "/lib/ld.so.1 /lib/ld-linux-mipsn8.so.1"),
+    "loongarch64": _machine(
+        "loongarch64", 0x12, "loongarch64", "/lib64/ld-linux-loongarch-lp64d.so.1", "lib64"
+    ),
+    "loongarch64-soft": _machine(
+        "loongarch64-soft", 0x11, "loongarch64", "/lib64/ld-linux-loongarch-lp64s.so.1", "lib64"
+    ),
+}  # fmt: skip
+_PLAIN = {
+    (_EM_386, 32): "i386",
+    (_EM_X86_64, 64): "x86_64",
+    (_EM_X86_64, 32): "x32",
+    (_EM_AARCH64, 64): "aarch64",
+    (_EM_PPC64, 64): "ppc64",
+    (_EM_PPC, 32): "ppc",
+    (_EM_S390, 64): "s390x",
+    (_EM_S390, 32): "s390",
+    (_EM_MIPS, 64): "mips64",
+    (_EM_MIPS, 32): "mips",
+}
+_UNKNOWN = _machine("unknown", 0, "", "")
+
+
+def machine_of(facts: ElfFacts) -> Machine:
+    """Return the ABI that ``facts`` are for; one that has no usual places where it is unknown."""
+    name = _PLAIN.get((facts.machine, facts.elf_class), "")
+    if facts.machine == _EM_ARM:
+        name = "armhf" if facts.flags & _EF_ARM_ABI_FLOAT_HARD else "arm"
+    elif facts.machine == _EM_RISCV:
+        hard = facts.flags & _EF_RISCV_FLOAT_ABI == _EF_RISCV_FLOAT_ABI_DOUBLE
+        name = "riscv64" if hard else "riscv64-soft"
+    elif facts.machine == _EM_LOONGARCH:
+        hard = facts.flags & _EF_LOONGARCH_ABI == _EF_LOONGARCH_ABI_DOUBLE
+        name = "loongarch64" if hard else "loongarch64-soft"
+    return _MACHINES.get(name, _UNKNOWN)

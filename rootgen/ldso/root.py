@@ -1,0 +1,192 @@
+"""One root, and what was read of it: facts, cache, directories, each once.
+
+``Root`` is what the searches of all programs share. It answers questions
+about the root; which questions to ask in which order is ``glibc`` and
+``search``'s.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from rootgen.elf.facts import ET_DYN, ET_EXEC
+from rootgen.elf.reader import read_facts
+from rootgen.errors import ElfError, LoaderError, SysrootError
+from rootgen.ldso import cache
+from rootgen.ldso.cpu import BASELINE, Cpu
+from rootgen.ldso.machine import machine_of
+from rootgen.sysroot.port import Kind
+
+if TYPE_CHECKING:
+    from rootgen.elf.facts import ElfFacts
+    from rootgen.sysroot.port import Found, Sysroot
+
+# A loader is some 200 KiB; its strings are in the first half.
+_LOADER_LIMIT = 2 << 20
+_HWCAPS = "glibc-hwcaps"
+
+
+class Opened(NamedTuple):
+    """A file that a loader opened: where it is, its facts, or why it is fatal to the process."""
+
+    found: Found
+    facts: ElfFacts | None
+    fatal: str = ""
+
+
+class Root:
+    """A root as its loaders see it.
+
+    ``cpu`` chooses among glibc-hwcaps variants; ``working_directory`` is
+    where relative search path elements start; ``configuration`` lets
+    ld.so.conf speak where the root has no ld.so.cache yet.
+    """
+
+    def __init__(
+        self,
+        sysroot: Sysroot,
+        *,
+        cpu: Cpu = BASELINE,
+        working_directory: str = "/",
+        configuration: bool = False,
+    ) -> None:
+        """Read nothing yet."""
+        self.sysroot = sysroot
+        self.cpu = cpu
+        self.working_directory = working_directory
+        self.unreadable_cache = ""
+        self._configured = configuration
+        self._facts: dict[str, ElfFacts] = {}
+        self._opened: dict[str, Opened | None] = {}
+        self._cache: cache.LoaderCache | None = None
+        self._cache_read = False
+        self._directories: dict[str, tuple[str, ...]] = {}
+        self._subdirectories: dict[str, tuple[str, ...]] = {}
+        self._configuration: tuple[str, ...] | None = None
+        self.plain: dict[tuple[str, int, int, str], object] = {}
+
+    def facts(self, found: Found) -> ElfFacts:
+        """Return the facts of the file at ``found``, read once; raise ElfError, SysrootError."""
+        facts = self._facts.get(found.path)
+        if facts is None:
+            with self.sysroot.open(found.path) as file:
+                facts = read_facts(file.pread, found.path)
+            self._facts[found.path] = facts
+        return facts
+
+    def open(self, path: str) -> Opened | None:
+        """Open ``path`` as a loader does a candidate (elf/dl-load.c, ``open_verify``).
+
+        None where nothing is there or it may not be read: the search goes
+        on. ``Opened.fatal`` says what ends the process.
+        """
+        try:
+            return self._opened[path]
+        except KeyError:
+            opened = self._open(path)
+            self._opened[path] = opened
+            return opened
+
+    def _open(self, path: str) -> Opened | None:
+        found = self.sysroot.lookup(path)
+        if found is None:
+            return None
+        if found.node.kind is not Kind.FILE:
+            return Opened(found, None, f"a {found.node.kind.value}, not a file")
+        try:
+            facts = self.facts(found)
+        except SysrootError:
+            return None
+        except ElfError as error:
+            return Opened(found, None, error.what.removeprefix(f"{found.path}: "))
+        if facts.type not in {ET_DYN, ET_EXEC}:
+            return Opened(found, facts, "only ET_DYN and ET_EXEC can be loaded")
+        return Opened(found, facts)
+
+    def cached(self, name: str, program: ElfFacts) -> str | None:
+        """Return the path that ld.so.cache has for ``name`` in a process like ``program``'s."""
+        if not self._cache_read:
+            self._cache_read = True
+            self._cache = self._read_cache()
+        if self._cache is None:
+            return None
+        return self._cache.lookup(name, machine_of(program).cache_flags, self.cpu)
+
+    def _read_cache(self) -> cache.LoaderCache | None:
+        found = self.sysroot.lookup(cache.CACHE_PATH)
+        if found is None or found.node.kind is not Kind.FILE:
+            return None
+        try:
+            with self.sysroot.open(found.path) as file:
+                data = file.pread(cache.SIZE_LIMIT, 0)
+            return cache.parse_cache(data, found.path)
+        except (LoaderError, SysrootError) as error:
+            # The loader goes on without it; who lacks a library is told of this.
+            self.unreadable_cache = error.what
+            return None
+
+    def configured_directories(self) -> tuple[str, ...]:
+        """Return ld.so.conf's directories, where they count and the root has no cache."""
+        if self._configuration is None:
+            self._configuration = ()
+            if self._configured and self.sysroot.lookup(cache.CACHE_PATH) is None:
+                from rootgen.ldso.configuration import read_configuration
+
+                self._configuration = read_configuration(self.sysroot)
+        return self._configuration
+
+    def default_directories(self, program: ElfFacts) -> tuple[str, ...]:
+        """Return the directories that the loader of ``program`` was built with, in order.
+
+        They stand in the loader's own bytes (elf/dl-load.c, ``system_dirs``);
+        where they cannot be found there, glibc's defaults for the machine.
+        """
+        machine = machine_of(program)
+        interpreter = program.interpreter or self.usual_interpreter(program)
+        known = self._directories.get(interpreter)
+        if known is None:
+            known = self._read_directories(interpreter) or machine.directories
+            self._directories[interpreter] = known
+        return known
+
+    def usual_interpreter(self, facts: ElfFacts) -> str:
+        """Return the interpreter of ``facts``'s machine that this root has, "" for none."""
+        for path in machine_of(facts).interpreters:
+            if self.open(path) is not None:
+                return path
+        return ""
+
+    def _read_directories(self, interpreter: str) -> tuple[str, ...]:
+        found = self.sysroot.lookup(interpreter) if interpreter else None
+        if found is None or found.node.kind is not Kind.FILE:
+            return ()
+        try:
+            with self.sysroot.open(found.path) as file:
+                data = file.pread(_LOADER_LIMIT, 0)
+        except SysrootError:
+            return ()
+        import re  # only where a search gets as far as the default directories
+
+        best: tuple[str, ...] = ()
+        for match in re.finditer(rb"(?:/[\x21-\x2e\x30-\x7e/]*lib[\x21-\x7e]*/\0){2,16}", data):
+            names = tuple(one.decode() for one in match[0].rstrip(b"\0").split(b"\0"))
+            if len(names) > len(best):
+                best = names
+        return tuple(name.rstrip("/") for name in best)
+
+    def subdirectories(self, directory: str) -> tuple[str, ...]:
+        """Return where to look for names in ``directory``: its hwcaps variants, then itself.
+
+        Of the glibc-hwcaps subdirectories those that the processor has
+        (elf/dl-hwcaps.c, ``_dl_important_hwcaps``).
+        """
+        if not self.cpu.levels:
+            return (directory,)
+        known = self._subdirectories.get(directory)
+        if known is None:
+            top = f"{directory.rstrip('/')}/{_HWCAPS}"
+            known = (directory,)
+            if self.sysroot.lookup(top) is not None:
+                known = (*(f"{top}/{level}" for level in self.cpu.levels), directory)
+            self._subdirectories[directory] = known
+        return known

@@ -1,0 +1,242 @@
+"""Looking one name up as glibc does (elf/dl-load.c, ``_dl_map_object``).
+
+The order of ld.so(8): RPATH of the requester and of those that brought it in,
+LD_LIBRARY_PATH, RUNPATH of the requester alone, ld.so.cache, the default
+directories.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING, NamedTuple
+
+from rootgen.elf.facts import ET_EXEC
+from rootgen.ldso.load import How, Mapped
+from rootgen.ldso.machine import machine_of
+from rootgen.ldso.tokens import Tokens, expand_tokens, split_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from rootgen.elf.facts import ElfFacts
+    from rootgen.ldso.root import Opened, Root
+
+_DF_1_NODEFLIB = 0x800
+_DF_1_PIE = 0x08000000
+
+
+class Outcome(NamedTuple):
+    """What a search came to: the object, or where was searched and why there is none."""
+
+    mapped: Mapped | None
+    searched: tuple[str, ...] = ()
+    why: str = "not found"
+
+
+class Requester:
+    """An object of the process that asks for others (``struct link_map``).
+
+    ``path`` is the one that it was opened by, ``loader`` the object that
+    brought it in; ``origin`` is what ``$ORIGIN`` stands for.
+    """
+
+    __slots__ = ("_rpath", "_runpath", "facts", "loader", "origin", "path")
+
+    def __init__(
+        self, facts: ElfFacts, path: str, loader: Requester | None, origin: str | None = None
+    ) -> None:
+        """Take the facts; ``origin`` None: the directory of ``path``."""
+        self.facts = facts
+        self.path = path
+        self.loader = loader
+        self.origin = posixpath.dirname(path) if origin is None else origin
+        self._rpath: tuple[str, ...] | None = None
+        self._runpath: tuple[str, ...] | None = None
+
+    def rpath(self, root: Root, program: Requester) -> tuple[str, ...]:
+        """Return DT_RPATH's directories; none beside a DT_RUNPATH (get-dynamic-info.h)."""
+        if self._rpath is None:
+            text = self.facts.rpath if self.facts.runpath is None else None
+            self._rpath = self._split(text, root, program)
+        return self._rpath
+
+    def runpath(self, root: Root, program: Requester) -> tuple[str, ...]:
+        """Return its DT_RUNPATH's directories."""
+        if self._runpath is None:
+            self._runpath = self._split(self.facts.runpath, root, program)
+        return self._runpath
+
+    def tokens(self, root: Root, program: Requester) -> Tokens:
+        """Return what the tokens stand for in this object."""
+        defaults = root.default_directories(program.facts)
+        machine = machine_of(program.facts)
+        # DL_DST_LIB is made of the same slibdir as the first default directory.
+        library = defaults[0].lstrip("/") if defaults else None
+        return Tokens(self.origin or "/", library, root.cpu.platform or machine.platform or None)
+
+    def _split(self, text: str | None, root: Root, program: Requester) -> tuple[str, ...]:
+        # decompose_rpath: an empty path is none, not the working directory.
+        if not text:
+            return ()
+        directories = split_path(text, lambda: self.tokens(root, program))
+        return tuple(_absolute(directory, root) for directory in directories)
+
+
+class _Place(NamedTuple):
+    """A file to try: its path, by which rule, and the path element that it is of."""
+
+    path: str
+    how: How
+    via: str
+
+
+def search(
+    root: Root,
+    name: str,
+    requester: Requester,
+    program: Requester,
+    library_path: tuple[str, ...],
+) -> Outcome:
+    """Return what ``name``, asked for by ``requester`` in the process of ``program``, leads to."""
+    if "/" in name:
+        return _by_path(root, name, requester, program)
+    special = _special_places(root, name, requester, program, library_path)
+    outcome = _first_fitting(root, special, program.facts)
+    if outcome.mapped is not None or outcome.why != "not found":
+        return outcome
+    plain = _plain(root, name, requester, program)
+    if plain.mapped is None and outcome.searched:
+        return plain._replace(searched=tuple(dict.fromkeys(outcome.searched + plain.searched)))
+    return plain
+
+
+def _by_path(root: Root, name: str, requester: Requester, program: Requester) -> Outcome:
+    path: str | None = name
+    if "$" in name:
+        path = expand_tokens(name, requester.tokens(root, program))
+    if not path:
+        return Outcome(None, (), "its tokens stand for nothing")
+    path = _absolute(path, root)
+    outcome = _first_fitting(root, (_Place(path, How.PATH, ""),), program.facts)
+    return outcome._replace(searched=()) if outcome.mapped is None else outcome
+
+
+def _special_places(
+    root: Root,
+    name: str,
+    requester: Requester,
+    program: Requester,
+    library_path: tuple[str, ...],
+) -> Iterator[_Place]:
+    """Give the places that depend on who asks: RPATH chain, LD_LIBRARY_PATH, RUNPATH."""
+    if requester.facts.runpath is None:
+        asked: Requester | None = requester
+        met_program = False
+        while asked is not None:
+            if asked.facts.rpath is not None:
+                yield from _in(root, asked.rpath(root, program), name, How.RPATH)
+            met_program = met_program or asked is program
+            asked = asked.loader
+        if not met_program and program.facts.rpath is not None:
+            yield from _in(root, program.rpath(root, program), name, How.RPATH)
+    if library_path:
+        elements = tuple(
+            _absolute(one, root)
+            for one in split_path(
+                ":".join(library_path), lambda: program.tokens(root, program), ":;"
+            )
+        )
+        yield from _in(root, elements, name, How.LIBRARY_PATH)
+    if requester.facts.runpath is not None:
+        yield from _in(root, requester.runpath(root, program), name, How.RUNPATH)
+
+
+def _plain(root: Root, name: str, requester: Requester, program: Requester) -> Outcome:
+    """Search cache and default directories: the same for all of a kind, so remembered."""
+    nodeflib = bool(requester.facts.dt_flags_1 & _DF_1_NODEFLIB)
+    facts = program.facts
+    key = (
+        f"{name}\0{'n' if nodeflib else ''}",
+        facts.machine,
+        facts.elf_class,
+        f"{facts.interpreter or ''}\0{facts.byte_order}\0{facts.flags}",
+    )
+    known = root.plain.get(key)
+    if isinstance(known, Outcome):
+        return known
+    outcome = _first_fitting(root, _plain_places(root, name, facts, nodeflib=nodeflib), facts)
+    if outcome.mapped is None:
+        searched = outcome.searched
+        if not nodeflib:
+            searched = tuple(dict.fromkeys((*searched, *root.default_directories(facts))))
+        outcome = outcome._replace(searched=("/etc/ld.so.cache", *searched))
+    root.plain[key] = outcome
+    return outcome
+
+
+def _plain_places(root: Root, name: str, facts: ElfFacts, *, nodeflib: bool) -> Iterator[_Place]:
+    cached = root.cached(name, facts)
+    if cached is not None:
+        defaults = root.default_directories(facts) if nodeflib else ()
+        # A prefix, not a parent: /lib/x/liby.so is of /lib (_dl_map_object, system_dirs).
+        if not any(cached.startswith(f"{directory}/") for directory in defaults):
+            yield _Place(cached, How.CACHE, "")
+    configured = root.configured_directories()
+    if configured:
+        yield from _in(root, configured, name, How.CONFIGURATION)
+    if not nodeflib:
+        yield from _in(root, root.default_directories(facts), name, How.DEFAULT)
+
+
+def _in(root: Root, directories: Iterable[str], name: str, how: How) -> Iterator[_Place]:
+    for directory in directories:
+        for place in root.subdirectories(directory):
+            yield _Place(f"{place.rstrip('/')}/{name}", how, directory)
+
+
+def _first_fitting(root: Root, places: Iterable[_Place], program: ElfFacts) -> Outcome:
+    searched: dict[str, None] = {}
+    for place in places:
+        opened = root.open(place.path)
+        if opened is None or not _fits(opened, program):
+            if place.how is not How.CACHE:
+                searched[place.via or place.path] = None
+            continue
+        fatal = opened.fatal or _refused(opened.facts, program)
+        if fatal or opened.facts is None:
+            return Outcome(None, tuple(searched), f"{place.path}: {fatal}")
+        mapped = Mapped(place.path, opened.found, opened.facts, place.how, place.via)
+        return Outcome(mapped, tuple(searched))
+    return Outcome(None, tuple(searched))
+
+
+def _fits(opened: Opened, program: ElfFacts) -> bool:
+    """Tell whether a file is of the process's kind; else the search goes on (``open_verify``)."""
+    facts = opened.facts
+    if facts is None:
+        return True
+    if facts.elf_class != program.elf_class or facts.machine != program.machine:
+        return False
+    if facts.abi_note is not None and facts.abi_note.os != 0:
+        return False
+    # Hard- and soft-float objects of one machine do not mix (elf_machine_reject_phdr_p).
+    return machine_of(facts).cache_flags == machine_of(program).cache_flags
+
+
+def _refused(facts: ElfFacts | None, program: ElfFacts) -> str:
+    """Say why the loader ends the process over a file that it found; "" where it maps it."""
+    if facts is None:
+        return "not an ELF file"
+    if facts.byte_order != program.byte_order:
+        return f"ELF file data encoding not {program.byte_order}-endian"
+    if facts.type == ET_EXEC:
+        return "cannot dynamically load executable"
+    if facts.dt_flags_1 & _DF_1_PIE:
+        return "cannot dynamically load position-independent executable"
+    return ""
+
+
+def _absolute(path: str, root: Root) -> str:
+    if path.startswith("/"):
+        return path
+    return posixpath.join(root.working_directory, path).rstrip("/") or "/"

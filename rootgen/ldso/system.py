@@ -1,0 +1,61 @@
+"""What the programs of one root load."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rootgen.ldso.cpu import BASELINE
+from rootgen.ldso.glibc import load_program
+from rootgen.ldso.root import Root
+from rootgen.ldso.search import Requester, search
+
+if TYPE_CHECKING:
+    from rootgen.elf.facts import ElfFacts
+    from rootgen.ldso.cpu import Cpu
+    from rootgen.ldso.load import Load, Mapped
+    from rootgen.sysroot.port import Sysroot
+
+
+class System:
+    """A root and its loaders; what they read is read once, however many programs ask.
+
+    ``cpu`` chooses among glibc-hwcaps variants; ``working_directory`` is
+    where relative search path elements start; ``configuration`` lets
+    ld.so.conf speak where the root has no ld.so.cache yet.
+    """
+
+    def __init__(
+        self,
+        sysroot: Sysroot,
+        *,
+        cpu: Cpu = BASELINE,
+        working_directory: str = "/",
+        configuration: bool = False,
+    ) -> None:
+        """Read nothing yet."""
+        self.sysroot = sysroot
+        self._root = Root(
+            sysroot, cpu=cpu, working_directory=working_directory, configuration=configuration
+        )
+
+    def load(self, opened: str, *, library_path: tuple[str, ...] = ()) -> Load:
+        """Return the process of the program at ``opened``, an absolute path.
+
+        ``library_path`` is LD_LIBRARY_PATH's elements. Raises ElfError where
+        the file is malformed or no program, SysrootError where it cannot be
+        read; what is not found is in ``Load.missing``.
+        """
+        return load_program(self._root, opened, library_path)
+
+    def find_library(self, name: str, program: ElfFacts) -> Mapped | None:
+        """Return where a process of ``program``'s kind finds ``name`` with ``dlopen``, or None.
+
+        As a program without RPATH or RUNPATH asks: by cache and default
+        directories.
+        """
+        requester = Requester(program._replace(rpath=None, runpath=None), "", None)
+        return search(self._root, name, requester, requester, ()).mapped
+
+    def unreadable_cache(self) -> str:
+        """Return why ld.so.cache was not used, "" where it was or there is none."""
+        return self._root.unreadable_cache
