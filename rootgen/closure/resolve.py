@@ -145,13 +145,13 @@ class Gathering:
         if len(chain) > DEPTH_LIMIT:
             self._lack_interpreter(chain, shebang.interpreter, "too many scripts in a row")
             return
-        names = [shebang.interpreter]
         program = env_program(shebang)
+        wanted = [(shebang.interpreter, _interpreter(shebang))]
         if program is not None:
-            names.append(program)
-        for name in names:
+            wanted.append((program, _from_top(program)))
+        for name, path in wanted:
             try:
-                opened, found = find_program(self._sysroot, _absolute(name))
+                opened, found = find_program(self._sysroot, path)
                 with_reason = Edge(path, found.path, EdgeKind.SCRIPT, name, opened)
                 self._visit(opened, found, chain)
             except (MissingError, SysrootError, ElfError) as error:
@@ -197,16 +197,23 @@ def interpreters_of(sysroot: Sysroot, path: str) -> tuple[str, ...]:
         shebang = parse_shebang(head)
         if shebang is None:
             raise _not_a_program(at, head)
-        name = env_program(shebang) or _absolute(shebang.interpreter)
+        program = env_program(shebang)
+        name = _from_top(program) if program is not None else _interpreter(shebang)
         at = find_program(sysroot, name)[0]
         interpreters.append(at)
     message = f"{path}: more than {DEPTH_LIMIT} scripts in a row"
     raise ElfError(message)
 
 
-def _absolute(name: str) -> str:
-    # The kernel opens a relative interpreter from the caller's directory; in a root that
-    # has yet to be entered that is its top.
+def _interpreter(shebang: Shebang) -> str:
+    # The kernel opens a relative interpreter from the caller's directory, and never on PATH;
+    # in a root that has yet to be entered that is its top.
+    name = shebang.interpreter
+    return name if name.startswith("/") else f"/{name}"
+
+
+def _from_top(name: str) -> str:
+    """Return ``name`` for a search on PATH, or from the top of the root where it is a path."""
     return name if name.startswith("/") or "/" not in name else f"/{name}"
 
 
