@@ -20,7 +20,7 @@ from rootgen.closure.graph import (
 )
 from rootgen.closure.script import DEPTH_LIMIT, LINE_LIMIT, env_program, parse_shebang
 from rootgen.elf.reader import is_elf
-from rootgen.errors import ElfError, MissingError, SysrootError
+from rootgen.errors import ElfError, MissingError, RootgenError, SysrootError
 from rootgen.ldso.load import How
 from rootgen.sysroot.program import find_program
 
@@ -149,9 +149,9 @@ class Gathering:
         wanted = [(shebang.interpreter, _interpreter(shebang))]
         if program is not None:
             wanted.append((program, _from_top(program)))
-        for name, path in wanted:
+        for name, looked_up in wanted:
             try:
-                opened, found = find_program(self._sysroot, path)
+                opened, found = find_program(self._sysroot, looked_up)
                 with_reason = Edge(path, found.path, EdgeKind.SCRIPT, name, opened)
                 self._visit(opened, found, chain)
             except (MissingError, SysrootError, ElfError) as error:
@@ -199,7 +199,10 @@ def interpreters_of(sysroot: Sysroot, path: str) -> tuple[str, ...]:
             raise _not_a_program(at, head)
         program = env_program(shebang)
         name = _from_top(program) if program is not None else _interpreter(shebang)
-        at = find_program(sysroot, name)[0]
+        try:
+            at = find_program(sysroot, name)[0]
+        except RootgenError as error:
+            raise _no_interpreter(at, name, error) from error
         interpreters.append(at)
     message = f"{path}: more than {DEPTH_LIMIT} scripts in a row"
     raise ElfError(message)
@@ -228,9 +231,20 @@ def _chain_to(load: Load, index: int) -> tuple[str, ...]:
     return tuple(load.objects[step].found.path for step in reversed(chain))
 
 
+def _no_interpreter(script: str, name: str, error: RootgenError) -> MissingError:
+    hint = error.hint
+    if name.endswith("\r"):
+        hint = "the line ends as on Windows: take the carriage return out"
+    return MissingError(
+        f"{script}: its interpreter is not there", why=(error.what, *error.why), hint=hint
+    )
+
+
 def _not_a_program(path: str, head: bytes) -> ElfError:
     if not head:
         return ElfError(f"{path} is empty, not a program")
+    if head.startswith(b"#!"):
+        return ElfError(f"{path} is no script: its first line names no interpreter")
     return ElfError(
         f"{path} is neither an ELF file nor a script",
         why=(f"it begins with {head[:4]!r}, not with '\\x7fELF' or '#!'",),

@@ -30,7 +30,7 @@ usr/
     round = #!/usr/bin/env round\n
     windows = #!/bin/sh\r\n
     text = hello
-    empty =
+    empty
     none = #!\n
     away = #!/opt/tool\n
     away-env = #!/usr/bin/env pyton3\n
@@ -68,8 +68,7 @@ def test_interpreters(name: str, interpreters: tuple[str, ...]) -> None:
         ("empty", "/usr/bin/empty is empty, not a program"),
         (
             "none",
-            """/usr/bin/none is neither an ELF file nor a script
-  its first line names no interpreter""",
+            "/usr/bin/none is no script: its first line names no interpreter",
         ),
         ("one", "/usr/bin/one: more than 5 scripts in a row"),
         ("round", "/usr/bin/round: more than 5 scripts in a row"),
@@ -99,7 +98,11 @@ def test_interpreters(name: str, interpreters: tuple[str, ...]) -> None:
   /bin has no sh\r
   hint: the line ends as on Windows: take the carriage return out""",
         ),
-        ("folder", "/usr is a directory, not a program"),
+        (
+            "folder",
+            """/usr/bin/folder: its interpreter is not there
+  /usr is a directory, not a program""",
+        ),
     ],
 )
 def test_message(name: str, message: str) -> None:
