@@ -100,7 +100,7 @@ def launch(root: str, command: tuple[str, ...], given: dict[str, Any]) -> int:
     request = RunRequest(root, command, _options(**given))
     if not explain:
         sys.stdout.flush()
-        return run(request)
+        return run(request, tell=_tell)
     _explain(request, as_json=as_json)
     return 0
 
@@ -109,14 +109,21 @@ def _explain(request: RunRequest, *, as_json: bool) -> None:
     from rootgen.cli.output import write_json, write_lines
     from rootgen.sandbox.explain import explain_json, explain_lines
 
-    composed = compose_run(request)
+    composed = compose_run(request, tell=_tell)
     if as_json:
         write_json({"rootgen": 1, "command": "run", "launch": explain_json(composed)})
     else:
         write_lines(explain_lines(composed))
 
 
-def _options(  # noqa: PLR0913 - one parameter for each option
+def _tell(note: str) -> None:
+    from rootgen.cli.output import write_notes  # only where there is something to tell
+    from rootgen.report.words import printable
+
+    write_notes([printable(note)])
+
+
+def _options(
     binds: tuple[str, ...],
     tmpfs: tuple[str, ...],
     env: tuple[str, ...],
@@ -140,15 +147,9 @@ def _bind(written: str) -> Bind:
         if written.endswith(suffix):
             rest, read_only = written[: -len(suffix)], suffix == ":ro"
     source, colon, target = rest.rpartition(":")
-    if not colon:
-        source = target = rest
-    if not source:
+    if not colon or not source:
         raise _mistake(f"'{written}': expected SRC:DEST or SRC:DEST:ro", "--bind")
-    return Bind(
-        os.path.abspath(source),
-        _target(os.path.abspath(target) if not colon else target, "--bind"),
-        read_only,
-    )
+    return Bind(os.path.abspath(source), _target(target, "--bind"), read_only)
 
 
 def _target(written: str, option: str) -> str:

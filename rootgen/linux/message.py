@@ -61,9 +61,7 @@ def send(socket: int, data: bytes, descriptor: int | None = None) -> None:
     header = _header(text, len(data))
     control = ctypes.create_string_buffer(_CONTROL_SPACE)
     if descriptor is not None:
-        control[: _CONTROL.size] = _CONTROL.pack(
-            _CONTROL.size, _SOL_SOCKET, _SCM_RIGHTS, descriptor
-        )
+        _CONTROL.pack_into(control, 0, _CONTROL.size, _SOL_SOCKET, _SCM_RIGHTS, descriptor)
         header.control = ctypes.cast(control, ctypes.c_void_p)
         header.control_length = _CONTROL_SPACE
     check(call("sendmsg", socket, ctypes.byref(header), _MSG_NOSIGNAL), "sendmsg")

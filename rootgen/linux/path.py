@@ -20,6 +20,7 @@ _RESOLVE_BENEATH = 0x08
 _RESOLVE_IN_ROOT = 0x10
 
 _ATTEMPTS = 32  # EAGAIN: a rename elsewhere raced with the resolution of a ".."
+_FORMAT, _LINK = 0o170000, 0o120000  # S_IFMT, S_IFLNK; importing stat costs a millisecond
 _LINKS_LIMIT = 40  # path_resolution(7)
 
 
@@ -155,7 +156,7 @@ def _walk_to_link(directory: int, parts: list[str]) -> int:
 
 def is_link(descriptor: int) -> bool:
     """Say whether an O_PATH descriptor is of a symbolic link."""
-    return os.fstat(descriptor).st_mode & 0o170000 == 0o120000
+    return os.fstat(descriptor).st_mode & _FORMAT == _LINK
 
 
 def first_link(directory: int, path: str) -> str | None:

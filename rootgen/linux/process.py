@@ -119,7 +119,7 @@ def close_on_exec_from(first: int) -> None:
         raise error(number, "close_range")
     for descriptor in _open_descriptors(first):
         try:
-            os.set_inheritable(descriptor, False)
+            os.set_inheritable(descriptor, False)  # noqa: FBT003 - it takes no keyword
         except OSError as failure:
             if failure.errno != errno.EBADF:  # the listing's own descriptor, closed by now
                 raise

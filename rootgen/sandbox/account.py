@@ -28,8 +28,8 @@ class Accounts(NamedTuple):
 
     passwd: bytes | None = None
     group: bytes | None = None
-    passwd_reason: str = "No such file or directory"
-    group_reason: str = "No such file or directory"
+    why_no_passwd: str = "No such file or directory"  # noqa: S105 - an errno's words
+    why_no_group: str = "No such file or directory"
 
 
 class Account(NamedTuple):
@@ -74,7 +74,7 @@ def _find_user(name: str, accounts: Accounts) -> _User:
         if user.name == name or (number is not None and user.uid == number):
             return user
     if number is None:
-        raise _unknown("user", name, "/etc/passwd", accounts.passwd, accounts.passwd_reason)
+        raise _unknown("user", name, "/etc/passwd", accounts.passwd, accounts.why_no_passwd)
     return _User("", number, 0, "/root" if number == 0 else "")
 
 
@@ -85,7 +85,7 @@ def _find_group(name: str, accounts: Accounts) -> int:
     for group in _groups(accounts.group or b""):
         if group.name == name:
             return group.gid
-    raise _unknown("group", name, "/etc/group", accounts.group, accounts.group_reason)
+    raise _unknown("group", name, "/etc/group", accounts.group, accounts.why_no_group)
 
 
 def _unknown(kind: str, name: str, file: str, content: bytes | None, reason: str) -> LaunchError:

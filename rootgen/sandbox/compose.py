@@ -11,13 +11,13 @@ from rootgen.sandbox.account import find_account
 from rootgen.sandbox.environment import compose_environment
 from rootgen.sandbox.id_map import choose_id_map, is_mapped
 from rootgen.sandbox.launch import Credentials, IdMap, Launch, Mount, Protect, Step
-from rootgen.sandbox.limits import compose_limits
 from rootgen.sandbox.mounts import MANIFEST, extra_tmpfs, protections, standard_mounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from rootgen.sandbox.facts import Facts
+    from rootgen.sandbox.limits import Limit
     from rootgen.sandbox.options import Options
 
 # podman's default (containers.conf(5), default_capabilities).
@@ -48,7 +48,7 @@ def compose_launch(command: Sequence[str], options: Options, facts: Facts) -> La
         id_map=id_map,
         hostname=options.hostname or _HOSTNAME,
         loopback=options.network == "none",
-        limits=compose_limits(options, facts.hierarchies, facts.group_name),
+        limits=_limits(options, facts),
         root=facts.root,
         root_flags=MS_NODEV,
         read_only=options.read_only,
@@ -66,6 +66,14 @@ def compose_launch(command: Sequence[str], options: Options, facts: Facts) -> La
     )
 
 
+def _limits(options: Options, facts: Facts) -> tuple[Limit, ...]:
+    if (options.memory, options.cpus, options.pids) == (None, None, None):
+        return ()
+    from rootgen.sandbox.limits import compose_limits  # few launches have any
+
+    return compose_limits(options, facts.hierarchies, facts.group_name)
+
+
 def _namespaces(options: Options, *, user: bool) -> tuple[str, ...]:
     names = ["mount", "pid", "uts", "ipc", "cgroup"]
     if options.network == "none":
@@ -78,7 +86,7 @@ def _steps(options: Options, facts: Facts, id_map: IdMap | None) -> Iterator[Ste
         device_nodes=facts.device_nodes,
         own_network=options.network == "none",
         user_namespace=id_map is not None,
-        tty_group=id_map is None or is_mapped(_TTY_GROUP, id_map.gids),
+        tty_group=facts.all_ids if id_map is None else is_mapped(_TTY_GROUP, id_map.gids),
         terminal=facts.terminal,
     )
     yield from protections()

@@ -29,9 +29,11 @@ def compose_environment(
     """
     kept: dict[str, str] = {}
     if not clear:
-        for name, value in caller.items():
-            if name in _KEPT or name.startswith(_KEPT_PREFIX):
-                kept[name] = value
+        kept = {
+            name: value
+            for name, value in caller.items()
+            if name in _KEPT or name.startswith(_KEPT_PREFIX)
+        }
     kept |= {"PATH": DEFAULT_PATH, "HOME": home, "container": "rootgen"}
     kept |= dict(own)
     return tuple(kept.items())

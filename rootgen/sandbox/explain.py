@@ -157,7 +157,7 @@ def _program_lines(launch: Launch) -> Iterator[str]:
 
 def quote(word: str) -> str:
     """Quote a word for a shell, where it needs it; what is no printable character is escaped."""
-    if word and all(one.isalnum() and one.isascii() or one in "@%+=:,./-_" for one in word):
+    if word and all((one.isalnum() and one.isascii()) or one in "@%+=:,./-_" for one in word):
         return word
     if word.isprintable():
         return "'" + word.replace("'", "'\"'\"'") + "'"

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from rootgen.errors import LaunchError
 from rootgen.linux import capability
 from rootgen.linux.mount import descriptor_path
-from rootgen.linux.path import open_in_root
+from rootgen.linux.path import open_beneath, open_in_root
 from rootgen.linux.process import has_no_new_privileges
 from rootgen.sandbox.account import Accounts
 from rootgen.sandbox.cgroup import NAME_PREFIX
-from rootgen.sandbox.cgroup_facts import read_hierarchies
 from rootgen.sandbox.id_map import Caller
 
 if TYPE_CHECKING:
@@ -35,13 +34,15 @@ class Facts(NamedTuple):
 
     ``privileged``: the caller may make namespaces and mounts as it is;
     ``device_nodes``: it may make devices too (only root of the initial user
-    namespace). ``capabilities`` is the caller's effective set.
+    namespace, whose ids are ``all_ids``). ``capabilities`` is the caller's
+    effective set.
     ``directories`` are those of the bind sources that are directories.
     """
 
     root: str
     caller: Caller
     privileged: bool
+    all_ids: bool
     device_nodes: bool
     capabilities: int
     environ: Mapping[str, str]
@@ -61,20 +62,48 @@ def read_facts(root: str, options: Options, environ: Mapping[str, str]) -> Facts
         os.close(descriptor)
     effective = capability.effective()
     privileged = os.geteuid() == 0 and _has(effective, "SYS_ADMIN")
+    all_ids = _initial_user_namespace()
     limited = (options.memory, options.cpus, options.pids) != (None, None, None)
     return Facts(
         root=os.path.abspath(root),
         caller=_read_caller(privileged=privileged),
         privileged=privileged,
-        device_nodes=privileged and _has(effective, "MKNOD") and _initial_user_namespace(),
+        all_ids=all_ids,
+        device_nodes=privileged and all_ids and _has(effective, "MKNOD"),
         capabilities=effective,
         environ=environ,
         accounts=accounts,
         terminal=os.isatty(0) and os.isatty(1),
         directories=_directories([bind.source for bind in options.binds]),
-        hierarchies=read_hierarchies() if limited else (),
+        hierarchies=_read_hierarchies() if limited else (),
         group_name=f"{NAME_PREFIX}{os.getpid()}-{time.monotonic_ns():x}" if limited else "",
     )
+
+
+def read_line_beneath(root: str, path: str, limit: int) -> bytes | None:
+    """Return the first line of a regular file of the tree, at most ``limit`` bytes of it.
+
+    No link is followed; None where there is no such file. Raises LaunchError
+    where the tree is none.
+    """
+    tree = _open_tree(root)
+    try:
+        return _first_line(open_beneath(tree, path, os.O_PATH), limit)
+    except OSError:
+        return None
+    finally:
+        os.close(tree)
+
+
+def _first_line(place: int, limit: int) -> bytes | None:
+    try:
+        if os.fstat(place).st_mode & _FORMAT != _REGULAR:
+            return None
+        descriptor = os.open(descriptor_path(place), os.O_RDONLY | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:
+            return file.readline(limit).removesuffix(b"\n")
+    finally:
+        os.close(place)
 
 
 def first_program(root: str, candidates: Sequence[Sequence[str]], path: str) -> tuple[str, ...]:
@@ -91,6 +120,15 @@ def first_program(root: str, candidates: Sequence[Sequence[str]], path: str) -> 
     finally:
         os.close(descriptor)
     return ()
+
+
+def _read_hierarchies() -> tuple[Hierarchy, ...]:
+    from rootgen.sandbox.cgroup_facts import read_hierarchies  # few launches have limits
+
+    try:
+        return read_hierarchies()
+    except OSError as error:
+        raise LaunchError(f"{error.filename}: {error.strerror}") from error
 
 
 def _open_tree(root: str) -> int:

@@ -6,9 +6,10 @@ Nothing here does anything. A Launch is computed (``compose``), told
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from rootgen.sandbox.limits import Limit
+if TYPE_CHECKING:
+    from rootgen.sandbox.limits import Limit
 
 
 class IdMap(NamedTuple):

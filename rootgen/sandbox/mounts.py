@@ -80,12 +80,12 @@ def standard_mounts(
             yield Mount(f"/dev/{name}", f"/dev/{name}", bind=True, file=True)
     data = "newinstance,ptmxmode=0666,mode=0620" + (f",gid={_TTY_GROUP}" if tty_group else "")
     yield Mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, data)
-    yield Mount("shm", "/dev/shm", "tmpfs", _SEALED, "mode=1777,size=65536k")
+    yield Mount("shm", "/dev/shm", "tmpfs", _SEALED, "mode=1777,size=65536k")  # noqa: S108
     for name, target in _LINKS:
         yield Link(f"/dev/{name}", target)
     if terminal:
         yield Terminal()
-    yield Mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777")
+    yield Mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777")  # noqa: S108
 
 
 def protections() -> Iterator[Step]:

@@ -68,7 +68,7 @@ def _fill_standard_descriptors() -> list[int]:
         fillers.append(descriptor)
 
 
-def _perform(launch: Launch, groups: Groups, mask: set[signal.Signals]) -> int:
+def _perform(launch: Launch, groups: Groups, mask: set[int | signal.Signals]) -> int:
     channel, theirs = message.message_pair()
     try:
         child = _clone(launch)
