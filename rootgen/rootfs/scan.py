@@ -1,0 +1,291 @@
+"""A directory back into a Plan: as it stands, and as it was meant."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import TYPE_CHECKING, NamedTuple
+
+from rootgen.errors import TreeError
+from rootgen.linux.path import open_beneath
+from rootgen.plan.entry import Entry, EntryKind
+from rootgen.plan.manifest import MANIFEST_PATH, parse_manifest
+from rootgen.plan.plan import Plan
+from rootgen.rootfs.content import digest_of
+from rootgen.rootfs.note import Note, Notes
+from rootgen.rootfs.walk import FILE, Directories
+from rootgen.rootfs.work import Work
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rootgen.plan.manifest import Manifest
+
+    Progress = Callable[[str, int, int], None]
+
+_KINDS = {
+    stat.S_IFREG: EntryKind.FILE,
+    stat.S_IFDIR: EntryKind.DIRECTORY,
+    stat.S_IFLNK: EntryKind.SYMLINK,
+    stat.S_IFCHR: EntryKind.CHARACTER,
+    stat.S_IFBLK: EntryKind.BLOCK,
+    stat.S_IFIFO: EntryKind.FIFO,
+}
+_DEVICES = {EntryKind.CHARACTER, EntryKind.BLOCK}
+# Far above the largest distribution; a tree that a program fills without end stops here.
+_MOST = 8_000_000
+_LARGEST_MANIFEST = 1 << 30
+
+
+class Seen(NamedTuple):
+    """A tree as it stands, without its manifest.
+
+    ``owner`` is that of the top; ``unheld`` is what a Plan cannot hold or we
+    may not see: sockets, what is mounted over, directories kept from us.
+    """
+
+    plan: Plan
+    owner: tuple[int, int]
+    unheld: tuple[Note, ...]
+    unread: frozenset[str]
+
+
+def open_tree(directory: str) -> int:
+    """Open the top of a tree; raise TreeError where there is none."""
+    try:
+        # The name may well be a link to a tree: reading through it harms nobody.
+        return os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise TreeError(f"cannot read the tree {directory}: {error.strerror}") from error
+
+
+def read_manifest(root: int) -> Manifest | None:
+    """Return the manifest of the open tree ``root``, or None where it has none.
+
+    Raises PlanError where it is malformed, TreeError where it may not be read.
+    """
+    try:
+        descriptor = open_beneath(root, MANIFEST_PATH, FILE)
+    except OSError as error:
+        if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
+            return None
+        raise TreeError(f"cannot read {MANIFEST_PATH} of the tree: {error.strerror}") from error
+    with open(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        return parse_manifest(file.read(min(status.st_size, _LARGEST_MANIFEST)))
+
+
+def scan_tree(directory: str, *, trusting: bool = True, progress: Progress | None = None) -> Plan:
+    """Return the Plan that the tree at ``directory`` is.
+
+    With ``trusting``, what an ordinary user's tree cannot hold (owners,
+    devices, privileged attributes), and the reasons, are the manifest's.
+    Raises TreeError, and PlanError for a malformed manifest.
+    """
+    root = open_tree(directory)
+    try:
+        seen = look(root, progress=progress)
+        manifest = read_manifest(root) if trusting else None
+    finally:
+        os.close(root)
+    return seen.plan if manifest is None else intended(seen, manifest.plan)
+
+
+def look(root: int, *, progress: Progress | None = None) -> Seen:
+    """Read all of the open tree ``root``; raise TreeError where it is past all bounds.
+
+    No link is followed and no other file system is entered.
+    """
+    with Work[Entry]() as work:
+        looking = _Looking(root, work, progress)
+        looking.run()
+        plan = looking.plan(work.results())
+    unread = frozenset(entry.path for entry in plan.files() if not entry.sha256)
+    return Seen(plan, looking.owner, looking.unheld.all(), unread)
+
+
+def intended(seen: Seen, claimed: Plan) -> Plan:
+    """Return what ``seen`` stands for, where ``claimed`` is the Plan that it was made from.
+
+    A tree whose top has not the intended owner was made by an ordinary
+    user: what belongs to the owner of the top has the owner that is
+    claimed, devices that are not there could not be made (nor could any where
+    none is), and so with the attributes that only root sets.
+    """
+    top = claimed.get("/")
+    ordinary = top is not None and (top.uid, top.gid) != seen.owner
+    entries = {
+        entry.path: _intended(entry, claimed.get(entry.path), seen, ordinary=ordinary)
+        for entry in seen.plan.entries()
+    }
+    devices = [entry for entry in claimed.entries() if entry.kind in _DEVICES]
+    if ordinary or not any(entry.path in entries for entry in devices):
+        entries.update((entry.path, entry) for entry in devices if entry.path not in entries)
+    return Plan(entries.values())
+
+
+def _intended(entry: Entry, claim: Entry | None, seen: Seen, *, ordinary: bool) -> Entry:
+    if claim is None:
+        return entry
+    entry = entry._replace(reasons=claim.reasons)
+    if entry.path in seen.unread and (entry.size, entry.mode) == (claim.size, claim.mode):
+        # Its own mode keeps us out, as it was meant to.
+        entry = entry._replace(sha256=claim.sha256)
+    if not ordinary:
+        return entry
+    if (entry.uid, entry.gid) == seen.owner:
+        entry = entry._replace(uid=claim.uid, gid=claim.gid)
+    held = {name for name, _ in entry.xattrs}
+    lost = [
+        pair
+        for pair in claim.xattrs
+        if pair[0] not in held and pair[0].startswith(("security.", "trusted."))
+    ]
+    return entry._replace(xattrs=tuple(sorted([*entry.xattrs, *lost])))
+
+
+class _Looking:
+    """One reading of a tree: entries by path, names of one inode together."""
+
+    def __init__(self, root: int, work: Work[Entry], progress: Progress | None) -> None:
+        self.unheld = Notes()
+        status = os.fstat(root)
+        self.owner = (status.st_uid, status.st_gid)
+        self._root = root
+        self._device = status.st_dev
+        self._work = work
+        self._progress = progress
+        self._entries: dict[str, Entry] = {}
+        self._names: dict[tuple[int, int], list[str]] = {}
+        self._read = 0
+
+    def run(self) -> None:
+        """Read everything."""
+        self._entries["/"] = self._entry("/", os.fstat(self._root), self._root)
+        pending = ["/"]
+        with Directories(self._root) as directories:
+            while pending:
+                path = pending.pop()
+                try:
+                    directory = directories.at(path)
+                    names = sorted(os.listdir(directory))
+                except OSError as error:
+                    self.unheld.add(path, f"a directory that cannot be read: {error.strerror}")
+                    continue
+                below = [
+                    child
+                    for name in names
+                    if self._add(child := f"{path.rstrip('/')}/{name}", directory, name)
+                ]
+                pending.extend(reversed(below))
+
+    def plan(self, hashed: list[Entry]) -> Plan:
+        """Return the entries: of the names of one inode the first is the file."""
+        self._entries.update((entry.path, entry) for entry in hashed)
+        for paths in self._names.values():
+            file = self._entries[paths[0]]
+            first, *others = sorted(paths, key=lambda path: path.split("/"))
+            self._entries[first] = file._replace(path=first)
+            for path in others:
+                self._entries[path] = file._replace(
+                    path=path, kind=EntryKind.HARDLINK, target=first, size=0, xattrs=(), sha256=""
+                )
+        return Plan(self._entries.values())
+
+    def _add(self, path: str, directory: int, name: str) -> bool:
+        """Add one name; tell whether it is a directory to go into."""
+        try:
+            status = os.stat(name, dir_fd=directory, follow_symlinks=False)
+        except FileNotFoundError:
+            return False  # removed while we look
+        if path == MANIFEST_PATH:
+            return False
+        if len(self._entries) >= _MOST:
+            raise TreeError(f"the tree has more than {_MOST} entries")
+        kind = _KINDS.get(stat.S_IFMT(status.st_mode))
+        if kind is None:
+            self.unheld.add(path, "a socket")
+            return False
+        if kind is EntryKind.FILE:
+            self._add_file(path, directory, name, status)
+            return False
+        place: int | str = f"/proc/self/fd/{directory}/{name}"
+        entry = self._entry(path, status, place)
+        if kind is EntryKind.SYMLINK:
+            entry = entry._replace(target=os.readlink(name, dir_fd=directory))
+        self._entries[path] = entry
+        if kind is EntryKind.DIRECTORY and status.st_dev != self._device:
+            self.unheld.add(path, "a file system is mounted there")
+            return False
+        return kind is EntryKind.DIRECTORY
+
+    def _add_file(self, path: str, directory: int, name: str, status: os.stat_result) -> None:
+        identity = (status.st_dev, status.st_ino)
+        names = self._names.setdefault(identity, []) if status.st_nlink > 1 else []
+        names.append(path)
+        if len(names) > 1:
+            return
+        try:
+            descriptor = os.open(name, FILE, dir_fd=directory)
+        except OSError:
+            place = f"/proc/self/fd/{directory}/{name}"
+            self._entries[path] = self._entry(path, status, place)
+            return
+        try:
+            entry = self._entry(path, os.fstat(descriptor), descriptor)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        if entry.kind is not EntryKind.FILE:
+            os.close(descriptor)
+            raise TreeError(f"{path} of the tree changed while it was read")
+        self._entries[path] = entry
+        self._read += entry.size
+        if self._progress is not None:
+            self._progress("reading", self._read, 0)
+        self._work.do(entry.size, lambda: _hashed(entry, descriptor))
+
+    def _entry(self, path: str, status: os.stat_result, place: int | str) -> Entry:
+        kind = _KINDS[stat.S_IFMT(status.st_mode)]
+        device = status.st_rdev if kind in _DEVICES else 0
+        return Entry(
+            path,
+            kind,
+            stat.S_IMODE(status.st_mode),
+            status.st_uid,
+            status.st_gid,
+            int(status.st_mtime_ns // 1_000_000_000),
+            status.st_size if kind is EntryKind.FILE else 0,
+            device=(os.major(device), os.minor(device)) if device else (0, 0),
+            xattrs=_attributes(place),
+        )
+
+
+def _hashed(entry: Entry, descriptor: int) -> Entry:
+    try:
+        sha256, size = digest_of(descriptor)
+    except OSError as error:
+        raise TreeError(f"cannot read {entry.path} of the tree: {error.strerror}") from error
+    finally:
+        os.close(descriptor)
+    return entry._replace(sha256=sha256, size=size)
+
+
+# Attributes of the host's policy or file system, which a Plan never has (plan.collect).
+_HOST_ATTRIBUTES = ("security.selinux", "security.ima", "security.evm", "system.nfs4_acl")
+
+
+def _attributes(place: int | str) -> tuple[tuple[str, bytes], ...]:
+    follow = isinstance(place, int)
+    try:
+        names = os.listxattr(place, follow_symlinks=follow)
+        return tuple(
+            (name, os.getxattr(place, name, follow_symlinks=follow))
+            for name in sorted(names)
+            if not name.startswith(_HOST_ATTRIBUTES)
+        )
+    except OSError:
+        return ()  # a file system without attributes, or a file that went away
