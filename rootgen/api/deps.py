@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from rootgen.api.targets import find_target, open_sysroot
+from rootgen.api.targets import find_target, open_sysroot, working_directory
 from rootgen.closure.resolve import interpreters_of
+from rootgen.ldso.cpu import read_cpu
 from rootgen.ldso.system import System
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ def deps(
     in ``load.missing``.
     """
     root = open_sysroot(sysroot)
-    system = System(root)
+    # The host's own root answers for this processor and this directory, any other for none.
+    system = System(root, cpu=read_cpu(root), working_directory=working_directory(sysroot))
     results: list[DepsResult] = []
     for target in targets:
         path = find_target(root, target)

@@ -39,9 +39,10 @@ def _lines(lacking: Lacking, owners: Owners) -> list[str]:
     lines = [f"{lacking.name}: {lacking.why}; {' → '.join(lacking.chain)} wants it"]
     if lacking.searched:
         lines.append(f"  searched {', '.join(lacking.searched)}")
-    package = owners.suggest(lacking.name.rpartition("/")[2])
-    if package:
-        lines.append(f"  package {package} has a file of that name")
-    elif (owner := owners.package(lacking.chain[-1])) is not None:
-        lines.append(f"  {lacking.chain[-1]} is of package {owner}")
+    package = owners.package(lacking.chain[-1])
+    if package is not None:
+        lines.append(f"  {lacking.chain[-1]} is of package {package}")
+    owned = owners.suggest(lacking.name.rpartition("/")[2])
+    if owned is not None:
+        lines.append(f"  package {owned.package} has {owned.path}, where nothing searches")
     return lines

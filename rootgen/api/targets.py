@@ -17,6 +17,11 @@ def open_sysroot(sysroot: str) -> DirectorySysroot:
     return DirectorySysroot(sysroot)
 
 
+def working_directory(sysroot: str) -> str:
+    """Return where relative paths start in the root ``sysroot``: here on the host, else its top."""
+    return os.getcwd() if os.path.abspath(sysroot) == "/" else "/"
+
+
 def path_within(sysroot: str, name: str) -> str:
     """Return ``name`` as a path within ``sysroot``; a bare name stays as it is.
 

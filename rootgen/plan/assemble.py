@@ -81,7 +81,7 @@ def assemble(wish: Wish) -> Assembly:
     upper = PlanSysroot(Plan(own.values()), wish.sysroot, wish.host)
     root = Union(upper, wish.sysroot)
     collection = Collection(root, own, wish.epoch)
-    system = System(root)
+    system = System(root, configuration=True)
     gathering = Gathering(system)
     _add_programs(wish, root, collection, gathering)
     _add_libraries(wish, system, collection, gathering)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from rootgen.ldso.load import How
 from rootgen.ldso.system import System
 
 if TYPE_CHECKING:
@@ -39,18 +38,6 @@ def divergences(loads: Mapping[str, Load], target: Sysroot) -> list[Divergence]:
         if _paths(load) != _paths(again):
             found.extend(_compare(opened, load, again))
     return found
-
-
-def cached_names(loads: Mapping[str, Load]) -> dict[str, str]:
-    """Return what was found through ld.so.cache or its configuration: path by name."""
-    names: dict[str, str] = {}
-    for load in loads.values():
-        for need in load.needs:
-            if need.target is not None and "/" not in need.name:
-                mapped = load.objects[need.target]
-                if mapped.how is How.CACHE:
-                    names.setdefault(need.name, mapped.path)
-    return names
 
 
 def _paths(load: Load) -> list[str]:
