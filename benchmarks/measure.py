@@ -61,6 +61,15 @@ class Outcome(NamedTuple):
         return max(one.peak_bytes for one in self.samples) / 1e6
 
 
+def clean_environment() -> dict[str, str]:
+    """Return our environment without what changes how Python starts.
+
+    With PYTHONDONTWRITEBYTECODE nothing would be cached, and compiling
+    would be what is measured.
+    """
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+
+
 def perform(case: Case) -> Sample:
     """Run ``case`` once, with nothing on its standard input."""
     if case.prepare is not None:
@@ -72,7 +81,7 @@ def perform(case: Case) -> Sample:
         (os.POSIX_SPAWN_DUP2, output, 1),
         (os.POSIX_SPAWN_DUP2, output, 2),
     ]
-    environment = os.environ if case.environment is None else case.environment
+    environment = case.environment or clean_environment()
     try:
         start = time.perf_counter()
         child = os.posix_spawnp(case.command[0], case.command, environment, file_actions=actions)

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 from typing import Any
 
-from benchmarks.measure import Case, Outcome
+from benchmarks.measure import Case, Outcome, clean_environment
 
 _IMAGE = "localhost/rootgen-benchmark:latest"
 # podman 4 asks for more files than a container within a container may have.
@@ -122,7 +122,7 @@ class Podman:
         runtime = ("--runtime", "runc") if shutil.which("runc") else ()
         flags = ("--rm", "--network", "none", "--pull", "never")
         whole = ("podman", *runtime, "run", *flags, _IMAGE, *command)
-        return Case("podman", whole, environment={**os.environ, **self._settings})
+        return Case("podman", whole, environment={**clean_environment(), **self._settings})
 
     def _podman(self, *arguments: str) -> None:
         subprocess.run(
