@@ -54,7 +54,7 @@ def compose_launch(command: Sequence[str], options: Options, facts: Facts) -> La
         read_only=options.read_only,
         steps=tuple(_steps(options, facts, id_map)),
         pivot=options.pivot,
-        credentials=_checked_credentials(account.credentials, id_map),
+        credentials=_checked_credentials(account.credentials, id_map, facts),
         capabilities=_capabilities(options, facts),
         umask=_UMASK,
         environment=compose_environment(
@@ -85,7 +85,7 @@ def _steps(options: Options, facts: Facts, id_map: IdMap | None) -> Iterator[Ste
     yield from standard_mounts(
         device_nodes=facts.device_nodes,
         own_network=options.network == "none",
-        user_namespace=id_map is not None,
+        user_namespace=id_map is not None or not facts.all_ids,
         tty_group=facts.all_ids if id_map is None else is_mapped(_TTY_GROUP, id_map.gids),
         terminal=facts.terminal,
     )
@@ -98,11 +98,11 @@ def _steps(options: Options, facts: Facts, id_map: IdMap | None) -> Iterator[Ste
     yield Protect(MANIFEST, masked=False)
 
 
-def _checked_credentials(wanted: Credentials, id_map: IdMap | None) -> Credentials:
+def _checked_credentials(wanted: Credentials, id_map: IdMap | None, facts: Facts) -> Credentials:
     """Return the credentials as far as the map has them; raise LaunchError for the main ids."""
-    if id_map is None:
-        return wanted
     uid, gid, groups = wanted
+    if id_map is None:
+        return Credentials(uid, gid, groups if facts.setgroups else None)
     for kind, number, lines in (("user", uid, id_map.uids), ("group", gid, id_map.gids)):
         if not is_mapped(number, lines):
             raise LaunchError(

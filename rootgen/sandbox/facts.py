@@ -34,8 +34,8 @@ class Facts(NamedTuple):
 
     ``privileged``: the caller may make namespaces and mounts as it is;
     ``device_nodes``: it may make devices too (only root of the initial user
-    namespace, whose ids are ``all_ids``). ``capabilities`` is the caller's
-    effective set.
+    namespace, whose ids are ``all_ids``); ``setgroups``: it may choose its
+    groups. ``capabilities`` is the caller's effective set.
     ``directories`` are those of the bind sources that are directories.
     """
 
@@ -44,6 +44,7 @@ class Facts(NamedTuple):
     privileged: bool
     all_ids: bool
     device_nodes: bool
+    setgroups: bool
     capabilities: int
     environ: Mapping[str, str]
     accounts: Accounts
@@ -70,6 +71,7 @@ def read_facts(root: str, options: Options, environ: Mapping[str, str]) -> Facts
         privileged=privileged,
         all_ids=all_ids,
         device_nodes=privileged and all_ids and _has(effective, "MKNOD"),
+        setgroups=_read_host("/proc/self/setgroups") != b"deny\n",
         capabilities=effective,
         environ=environ,
         accounts=accounts,

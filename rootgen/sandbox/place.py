@@ -30,12 +30,12 @@ def mount(root: int, step: Mount, source: int | None) -> None:
     try:
         if source is not None:
             flags = mounts.MS_BIND | mounts.MS_REC
-            _mount(mounts.descriptor_path(source), target, step, flags)
+            fresh = _mount(mounts.descriptor_path(source), target, step, flags)
         else:
-            _mount(step.source, target, step, step.flags)
+            fresh = _mount(step.source, target, step, step.flags)
     finally:
         os.close(target)
-    if source is not None and step.flags:
+    if step.flags and (source is not None or not fresh):
         _restrict(root, step.target, step.flags)
 
 
@@ -103,12 +103,19 @@ def failure(doing: str, error: OSError, hint: str = "") -> LaunchError:
     return LaunchError(f"cannot {doing}: {error.strerror or error}", hint=hint or _hint(error))
 
 
-def _mount(source: str, target: int, step: Mount, flags: int) -> None:
+def _mount(source: str, target: int, step: Mount, flags: int) -> bool:
+    """Mount; return false where that very file system is mounted there already.
+
+    mount(2), EBUSY: the tree is the host's own root, and its sysfs is that of our network.
+    """
     try:
         mounts.mount_on(source, target, step.fstype, flags, step.data)
     except OSError as error:
+        if error.errno == errno.EBUSY and step.fstype == "sysfs":
+            return False
         what = f"bind {step.source} to" if step.bind else f"mount {step.fstype} on"
         raise failure(f"{what} {step.target}", error, _mount_hint(step, error)) from error
+    return True
 
 
 def _mount_hint(step: Mount, error: OSError) -> str:

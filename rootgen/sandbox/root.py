@@ -21,6 +21,12 @@ def open_as_mount(path: str, flags: int) -> int:
     """
     try:
         mounts.make_private()
+    except OSError as error:
+        # mount_namespaces(7): only of a mount's own root can the propagation be changed.
+        hint = "/ is no mount point, as after a chroot: mount --bind DIR DIR before chroot DIR"
+        doing = "cut the mounts off from the caller's (make / private)"
+        raise failure(doing, error, hint if error.errno == errno.EINVAL else "") from error
+    try:
         under = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         mounts.mount_on(mounts.descriptor_path(under), under, "", mounts.MS_BIND | mounts.MS_REC)
         # The name now leads to the mount. From "/" only ".." crosses to what lies over it.

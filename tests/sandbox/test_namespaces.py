@@ -53,8 +53,11 @@ def test_hostname(tree: Path) -> None:
 def test_network(tree: Path) -> None:
     """There is loopback, up, and nothing else."""
     assert output(tree, "ls", "/sys/class/net") == "lo"
-    script = "echo hello | nc -l -p 9 >/dev/null & for i in 1 2 3 4 5 6 7 8 9; do "
-    script += "nc 127.0.0.1 9 </dev/null && exit; sleep 0.2; done"
+    # With -e the server writes whatever it has read; else the client's end of input could end it.
+    script = "nc -l -p 9 -e /bin/hello & i=0; while [ $i -lt 50 ]; do "
+    script += "nc 127.0.0.1 9 </dev/null 2>/dev/null && exit; i=$((i + 1)); sleep 0.1; done"
+    (tree / "bin/hello").write_text("#!/bin/sh\necho hello\n")
+    (tree / "bin/hello").chmod(0o755)
     assert shell(tree, script) == "hello"
 
 
