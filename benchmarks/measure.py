@@ -56,6 +56,11 @@ class Outcome(NamedTuple):
         return first, third
 
     @property
+    def processor(self) -> float:
+        """Return the median of the processor time, in milliseconds."""
+        return statistics.median(one.processor_seconds for one in self.samples) * 1000
+
+    @property
     def peak(self) -> float:
         """Return the largest resident size of any round, in megabytes."""
         return max(one.peak_bytes for one in self.samples) / 1e6
@@ -138,7 +143,7 @@ def difference(one: Outcome, other: Outcome) -> float:
 def table(outcomes: Sequence[Outcome], reference: Outcome) -> Iterator[str]:
     """Return the rows; the ratio says how many times the reference's time a command takes."""
     width = max(len(one.name) for one in outcomes)
-    heading = f"{'median':>10} {'quartiles':>19} {'ratio':>7} {'peak':>9}"
+    heading = f"{'median':>10} {'quartiles':>19} {'ratio':>7} {'processor':>10} {'peak':>9}"
     yield f"{'':{width}} {heading}"
     for one in outcomes:
         if one.problem:
@@ -148,7 +153,7 @@ def table(outcomes: Sequence[Outcome], reference: Outcome) -> Iterator[str]:
         ratio = f"{one.median / reference.median:7.2f}" if reference.samples else f"{'?':>7}"
         yield (
             f"{one.name:{width}} {one.median:7.1f} ms {first:8.1f} - {third:5.1f} ms "
-            f"{ratio} {one.peak:6.1f} MB"
+            f"{ratio} {one.processor:7.1f} ms {one.peak:6.1f} MB"
         )
 
 
@@ -159,6 +164,7 @@ def as_json(outcomes: Sequence[Outcome]) -> list[dict[str, object]]:
             "name": one.name,
             "problem": one.problem or None,
             "median_ms": round(one.median, 3) if one.samples else None,
+            "processor_ms": round(one.processor, 3) if one.samples else None,
             "peak_mb": round(one.peak, 1) if one.samples else None,
             "samples_ms": [round(sample.seconds * 1000, 3) for sample in one.samples],
         }
