@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rootgen.errors import TreeError
 from rootgen.rootfs.blame import write_error
-from rootgen.rootfs.danger import refuse_dangerous, refuse_within
-from rootgen.rootfs.remove import Left, remove_tree
 from rootgen.rootfs.walk import DIRECTORY
 
 if TYPE_CHECKING:
@@ -50,10 +48,13 @@ class Destination:
         except OSError as error:
             raise _no_parent(out, head, error) from error
         self.real = os.path.join(os.path.realpath(head), self.name)
-        refuse_within(self.shown, self.real, sysroot)
         # Nothing runs from, and nothing else is in, what does not exist.
-        if self.standing() is not None:
-            refuse_dangerous(self.shown, self.real, sysroot)
+        if sysroot != "/" or self.standing() is not None:
+            from rootgen.rootfs.danger import refuse_dangerous, refuse_within
+
+            refuse_within(self.shown, self.real, sysroot)
+            if self.standing() is not None:
+                refuse_dangerous(self.shown, self.real, sysroot)
 
     def close(self) -> None:
         """Let go of the parent."""
@@ -110,6 +111,8 @@ class Destination:
         except FileNotFoundError:
             return None
         except BaseException:
+            from rootgen.rootfs.remove import remove_tree
+
             remove_tree(self.parent, name)
             if descriptor >= 0:
                 os.close(descriptor)
@@ -138,6 +141,8 @@ class Destination:
 
     def remove(self, name: str, notes: Notes) -> None:
         """Remove the old tree, now called ``name``; what stays is noted."""
+        from rootgen.rootfs.remove import Left, remove_tree
+
         try:
             left = remove_tree(self.parent, name)
         except TreeError as error:
@@ -148,6 +153,8 @@ class Destination:
             notes.add(where, f"left of the tree that was replaced: {left[0].why}")
 
     def _sweep(self, name: str, notes: Notes) -> None:
+        from rootgen.rootfs.remove import remove_tree
+
         try:
             descriptor = os.open(name, DIRECTORY, dir_fd=self.parent)
         except OSError:

@@ -9,9 +9,8 @@ from rootgen.plan.entry import Entry, EntryKind
 from rootgen.plan.plan import Plan
 from rootgen.rootfs.blame import Blaming, write_error
 from rootgen.rootfs.content import copy_content, digest_of, length_of
-from rootgen.rootfs.flush import Flush, flush_file
+from rootgen.rootfs.flush import Flush, begin_flush, flush_file
 from rootgen.rootfs.walk import Directories, parent_of
-from rootgen.rootfs.work import MUCH, Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,8 +22,9 @@ if TYPE_CHECKING:
 
     Progress = Callable[[str, int, int], None]
 
-# Files that may stay open until they are hashed and flushed.
+# Files that may stay open until they are hashed and flushed, and their bytes.
 _FEW = 128
+_LITTLE = 32 << 20
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -48,14 +48,17 @@ class Population:
         sources: Sources,
         metadata: Metadata,
         notes: Notes,
+        *,
+        durable: bool,
         progress: Progress | None = None,
     ) -> None:
-        """Start with nothing made."""
+        """Start with nothing made; ``durable``: what is made will be on the disk."""
         self._place = place
         self._sources = sources
         self._metadata = metadata
         self._notes = notes
         self._progress = progress
+        self._durable = durable
         self._flush: Flush | None = None
         self._links: list[Entry] = []
         self._copied = 0
@@ -67,13 +70,13 @@ class Population:
         """
         files = list(plan.files())
         total = sum(entry.size for entry in files)
-        few = len(files) <= _FEW and total <= MUCH
+        few = len(files) <= _FEW and total <= _LITTLE
         filled = self._fill_few(plan, total) if few else self._fill_many(plan, total)
         known = {entry.path: entry for entry in filled}
         return Plan(known.get(entry.path, entry) for entry in plan.entries())
 
     def add_manifest(self, data: bytes, entry: Entry) -> None:
-        """Write ``data`` as the file ``entry`` and flush it."""
+        """Write ``data`` as the file ``entry``."""
         directory, name = parent_of(entry.path)
         with self._blaming(entry), Directories(self._place.descriptor) as directories:
             target = os.open(name, _NEW, 0o600, dir_fd=directories.at(directory))
@@ -82,9 +85,9 @@ class Population:
                 while view:
                     view = view[os.write(target, view) :]
                 self._metadata.of_file(target, entry)
-                # Flushed alone: file systems keep the order of what is done to directories, so
-                # once the last rename is on the disk, so is all that was made before it.
-                flush_file(target)
+                begin_flush(target)
+                if self._durable:
+                    flush_file(target)
             finally:
                 os.close(target)
 
@@ -97,7 +100,9 @@ class Population:
                         self._metadata.of_file(directories.at(entry.path), entry)
 
     def flush(self) -> None:
-        """Wait until the contents are on the disk."""
+        """Wait until the contents are on the disk, if they are to be durable."""
+        if not self._durable:
+            return
         if self._flush is None:
             from rootgen.linux.sync import sync_filesystem
 
@@ -119,7 +124,8 @@ class Population:
 
         try:
             self._make(plan, total, start)
-            self._flush = Flush(targets)
+            if self._durable:
+                self._flush = Flush(targets)
             pairs = zip(copied, targets, strict=True)
             return [entry._replace(sha256=digest_of(target)[0]) for entry, target in pairs]
         finally:
@@ -129,6 +135,8 @@ class Population:
                 os.close(target)
 
     def _fill_many(self, plan: Plan, total: int) -> list[Entry]:
+        from rootgen.rootfs.work import Work
+
         with Work[Entry]() as work:
 
             def start(entry: Entry, file: OpenFile, descriptor: int) -> None:
@@ -215,6 +223,7 @@ class Population:
                 )
                 self._notes.add(entry.path, what)
             self._metadata.of_file(descriptor, entry)
+            begin_flush(descriptor)
         return entry._replace(size=size)
 
     def _blaming(self, entry: Entry | None) -> Blaming:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from rootgen.errors import TreeError
 from rootgen.linux.path import open_beneath
 from rootgen.plan.entry import Entry, EntryKind
-from rootgen.plan.manifest import MANIFEST_PATH, parse_manifest
+from rootgen.plan.manifest import MANIFEST_PATH
+from rootgen.plan.manifest_reader import parse_manifest
 from rootgen.plan.plan import Plan
 from rootgen.rootfs.content import digest_of
 from rootgen.rootfs.note import Note, Notes

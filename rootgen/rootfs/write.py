@@ -16,9 +16,7 @@ from rootgen.rootfs.destination import Destination, Temporary, lock
 from rootgen.rootfs.metadata import Metadata
 from rootgen.rootfs.note import Note, Notes
 from rootgen.rootfs.populate import Place, Population
-from rootgen.rootfs.remove import remove_tree
 from rootgen.rootfs.walk import DIRECTORY, parent_of
-from rootgen.rootfs.work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,6 +56,8 @@ def hash_plan(
     Raises PlanError for entries that contradict each other, SysrootError
     for a file that may not be read.
     """
+    from rootgen.rootfs.work import Work
+
     plan = _whole(plan, Notes())
     sources = Sources(sysroot, host)
     total = sum(entry.size for entry in plan.files())
@@ -130,7 +130,9 @@ class _Writing:
         temporary = self._destination.begin()
         try:
             try:
-                plan = self._populate(temporary, plan, programs, image)
+                plan = self._populate(
+                    temporary, plan, programs, image, durable=old is not None and not old.is_empty
+                )
                 with Undisturbed():
                     self._commit(temporary, old)
             except BaseException:
@@ -142,6 +144,8 @@ class _Writing:
 
     def _take_back(self, temporary: Temporary) -> None:
         """Remove the temporary, if that is still what has its name."""
+        from rootgen.rootfs.remove import remove_tree
+
         with Blaming(self._destination.shown, None):
             ours = os.fstat(temporary.descriptor)
             named = os.stat(temporary.name, dir_fd=self._destination.parent, follow_symlinks=False)
@@ -149,14 +153,22 @@ class _Writing:
             remove_tree(self._destination.parent, temporary.name)
 
     def _populate(
-        self, temporary: Temporary, plan: Plan, programs: tuple[str, ...], image: ImageConfig
+        self,
+        temporary: Temporary,
+        plan: Plan,
+        programs: tuple[str, ...],
+        image: ImageConfig,
+        *,
+        durable: bool,
     ) -> Plan:
         shown = self._destination.shown
         status = os.fstat(temporary.descriptor)
         owner = (status.st_uid, status.st_gid)
         metadata = Metadata(self._notes, owner, privileged=os.geteuid() == 0)
         place = Place(temporary.descriptor, shown)
-        population = Population(place, self._sources, metadata, self._notes, self._progress)
+        population = Population(
+            place, self._sources, metadata, self._notes, durable=durable, progress=self._progress
+        )
         plan = population.fill(plan)
         manifest = manifest_of(programs, plan, image)
         population.add_manifest(manifest_bytes(manifest), _MANIFEST)
