@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from rootgen.errors import TreeError
 from rootgen.layer.difference import NOT_OF_THE_DIGEST, Difference, change_words, difference
-from rootgen.rootfs.scan import intended, look, read_manifest
+from rootgen.rootfs.scan import intended, look
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,19 +35,13 @@ class Drift(NamedTuple):
         yield from (f"{note.path} is {note.what}" for note in self.unheld)
 
 
-def drift_of(root: int, name: str, *, progress: Progress | None = None) -> Drift:
-    """Compare the open tree ``root``, called ``name``, with its manifest.
+def drift_of(root: int, manifest: Manifest, *, progress: Progress | None = None) -> Drift:
+    """Compare the open tree ``root`` with its manifest.
 
     Contents are hashed: sizes and times are easily forged. Times are not
     compared, as they are no part of a Plan's identity. Raises TreeError
-    where there is no manifest, PlanError where it is malformed.
+    where the tree cannot be read.
     """
-    manifest = read_manifest(root)
-    if manifest is None:
-        raise TreeError(
-            f"{name} has no manifest: it was not made by rootgen, or lost it",
-            hint="rootgen make … --out writes one",
-        )
     seen = look(root, progress=progress)
     plan = intended(seen, manifest.plan)
     change = difference(manifest.plan, plan, ignoring=NOT_OF_THE_DIGEST)

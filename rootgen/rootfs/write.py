@@ -218,14 +218,15 @@ def _refuse_others(root: int, shown: str, names: list[str]) -> None:
 
     hint = "give --out another directory, or replace this one: --force"
     try:
-        if read_manifest(root) is None:
+        manifest = read_manifest(root)
+        if manifest is None:
             inside = ", ".join(names[:_TOLD]) + (", …" if len(names) > _TOLD else "")
             raise TreeError(
                 f"{shown} is there already, and rootgen did not make it",
                 why=(f"it holds {inside}",),
                 hint=hint,
             )
-        words = list(drift_of(root, shown).words())
+        words = list(drift_of(root, manifest).words())
     except PlanError as error:
         raise TreeError(
             f"{shown} is there already, and its manifest is not as rootgen wrote it",
