@@ -204,8 +204,9 @@ class _Builder:
             kind = _kind(event.value)
         if "\0" in event.value or not _encodable(event.value):
             self._mistakes.add(place, "a character that no file name or text can have")
-            self._put(Scalar(place, "", kind), 0)
-            return
+            # Something readable in its place, so that this is the only mistake told of it.
+            text = event.value.replace("\0", "_").encode(errors="replace").decode()
+            event.value = text
         scalar = Scalar(place, event.value, kind)
         if event.anchor is not None:
             self._anchors[event.anchor] = (scalar, 1, 0)

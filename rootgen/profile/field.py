@@ -96,6 +96,11 @@ def table(value: Value, what: str, known: Collection[str], mistakes: Mistakes) -
     return fields
 
 
+def is_bare(value: Value, fields: Fields) -> bool:
+    """Tell whether a table lacks a field, and not because its keys were already mistakes."""
+    return isinstance(value, Table) and (bool(fields) or not value.entries)
+
+
 def path(value: Value, what: str, mistakes: Mistakes) -> str | None:
     """Return the absolute, normalised path of ``value``."""
     written = text(value, what, mistakes)

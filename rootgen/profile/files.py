@@ -28,6 +28,7 @@ _KEYS = (
     "not",
 )
 _CONTENTS = ("text", "from", "link", "directory")
+_PATH_LIMIT = 4096  # limits.h, PATH_MAX
 _MODE = re.compile(r"0?[0-7]{3,4}")
 _OWNER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?|0|[1-9][0-9]{0,8}")
 
@@ -57,12 +58,14 @@ def _rule(item: Value, profile: str, directory: str, mistakes: Mistakes) -> File
         return None if plain is None else FileRule(plain, profile, item.place)
     fields = field.table(item, "a file", _KEYS, mistakes)
     if "path" not in fields:
-        if fields:
+        if field.is_bare(item, fields):
             mistakes.add(item.place, "a file needs a 'path'")
         return None
     path = field.path(fields["path"][1], "path", mistakes)
     _check_combination(fields, path or "", mistakes)
     rule = FileRule(path or "", profile, item.place)
+    if "optional" in fields:
+        rule = rule._replace(optional=field.truth(fields["optional"][1], "optional", mistakes))
     rule = _with_content(rule, fields, directory, mistakes)
     if "mode" in fields:
         rule = rule._replace(mode=_mode(fields["mode"][1], mistakes))
@@ -71,8 +74,6 @@ def _rule(item: Value, profile: str, directory: str, mistakes: Mistakes) -> File
     if "not" in fields:
         patterns = field.texts(fields["not"][1], "not", mistakes)
         rule = rule._replace(exclude=tuple(pattern.text for pattern in patterns))
-    if "optional" in fields:
-        rule = rule._replace(optional=field.truth(fields["optional"][1], "optional", mistakes))
     return None if path is None else rule
 
 
@@ -84,10 +85,8 @@ def _with_content(rule: FileRule, fields: Fields, directory: str, mistakes: Mist
     if "directory" in fields:
         rule = rule._replace(directory=field.truth(fields["directory"][1], "directory", mistakes))
     if "from" in fields:
-        optional = "optional" in fields
-        rule = rule._replace(
-            source=_source(fields["from"][1], directory, mistakes, optional=optional)
-        )
+        source = _source(fields["from"][1], directory, mistakes, optional=rule.optional)
+        rule = rule._replace(source=source)
     return rule
 
 
@@ -144,6 +143,10 @@ def _owner(fields: Fields, key: str, mistakes: Mistakes) -> str | None:
 def _source(value: Value, directory: str, mistakes: Mistakes, *, optional: bool) -> str | None:
     written = field.text(value, "from", mistakes)
     if written is None:
+        return None
+    if len(written.encode()) >= _PATH_LIMIT:
+        # realpath would ask for every prefix of it.
+        mistakes.add(value.place, f"from is longer than a path may be: {_PATH_LIMIT} bytes")
         return None
     top = os.path.realpath(directory)
     real = os.path.realpath(os.path.join(top, written))

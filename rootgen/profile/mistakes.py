@@ -11,8 +11,10 @@ if TYPE_CHECKING:
 
     from rootgen.profile.model import Place
 
-# A hostile file may have any number of mistakes; past these they teach nothing new.
+# A hostile file may have any number of mistakes, of any length; past these they teach
+# nothing new.
 _TOLD = 100
+_LONGEST = 400
 
 
 class Mistake(NamedTuple):
@@ -39,11 +41,13 @@ class Mistakes:
 
     def add(self, place: Place | None, message: str) -> None:
         """Note a mistake."""
+        if len(message) > _LONGEST:
+            message = f"{message[:_LONGEST]}…"
         self._found[Mistake(place, message)] = None
 
     def raise_if_any(self) -> None:
-        """Raise them all as one ProfileError, in the order of the files read."""
-        found = list(self._found)
+        """Raise them all as one ProfileError: file by file as read, each from top to bottom."""
+        found = self._sorted()
         if len(found) == 1:
             raise ProfileError(str(found[0]))
         if found:
@@ -54,11 +58,29 @@ class Mistakes:
             where = f" in {', '.join(files)}" if files else ""
             raise ProfileError(f"{len(found)} mistakes{where}", why=tuple(lines))
 
+    def _sorted(self) -> list[Mistake]:
+        files: dict[str, int] = {}
+        for one in self._found:
+            files.setdefault(one.place.file if one.place is not None else "", len(files))
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return ``; did you mean 'NEAREST'?`` or "" where nothing is near."""
+        def order(one: Mistake) -> tuple[int, int, int]:
+            if one.place is None:
+                return (files[""], 0, 0)
+            return (files[one.place.file], one.place.line, one.place.column)
+
+        return sorted(self._found, key=order)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return the one of ``known`` that ``name`` is most like, or "" where none is near."""
     from difflib import get_close_matches  # only on the way to an error
 
     # The comparison is quadratic in the length of the names.
     near = get_close_matches(name[:64], list(known), n=1, cutoff=0.6)
-    return f"; did you mean '{near[0]}'?" if near else ""
+    return near[0] if near else ""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ``; did you mean 'NEAREST'?`` or "" where nothing is near."""
+    near = nearest(name, known)
+    return f"; did you mean '{near}'?" if near else ""

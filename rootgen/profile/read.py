@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rootgen.errors import ProfileError
 from rootgen.profile import document
 from rootgen.profile.merge import merge
-from rootgen.profile.mistakes import Mistakes, did_you_mean
+from rootgen.profile.mistakes import Mistakes, did_you_mean, nearest
 from rootgen.profile.schema import Written, name_of, read_written
 from rootgen.profile.shipped import shipped_path
 from rootgen.profile.users import check_ids
@@ -45,13 +45,13 @@ def load_profiles(names: Sequence[str], *, shipped: str, base_directory: str = "
             mistakes.add(None, _unknown(name, shipped, base_directory))
         else:
             gathering.add(source, None)
+    profile = merge(gathering.parts) if gathering.parts else None
+    if profile is not None:
+        check_ids(profile.users, mistakes)
     mistakes.raise_if_any()
-    if not gathering.parts:
+    if profile is None:
         message = "no profile named"
         raise ProfileError(message)
-    profile = merge(gathering.parts)
-    check_ids(profile.users, mistakes)
-    mistakes.raise_if_any()
     return profile
 
 
@@ -71,9 +71,11 @@ def shipped_names(shipped: str) -> tuple[str, ...]:
     names: list[str] = []
     for directory, _, files in os.walk(shipped):
         inside = os.path.relpath(directory, shipped)
-        for file in files:
-            if file.endswith(_SUFFIXES[0]):
-                names.append(os.path.normpath(os.path.join(inside, file[: -len(_SUFFIXES[0])])))
+        names.extend(
+            os.path.normpath(os.path.join(inside, file[: -len(_SUFFIXES[0])]))
+            for file in files
+            if file.endswith(_SUFFIXES[0])
+        )
     return tuple(sorted(names))
 
 
@@ -162,14 +164,16 @@ def _find(name: str, shipped: str, base_directory: str) -> Source | None:
 def _unknown(name: str, shipped: str, base_directory: str) -> str:
     if name.endswith(_SUFFIXES) or name.startswith(("/", "./", "../")):
         path = os.path.normpath(os.path.join(base_directory, name))
+        if os.path.islink(path):
+            return f"profile file {path} is a symbolic link that leads nowhere"
         near = did_you_mean(os.path.basename(path), _listed(os.path.dirname(path) or "."))
         return f"no profile file {path}{near}"
     known = shipped_names(shipped)
     # The last component is what people remember: `posix` for `base/posix`.
-    by_last = [one for one in known if one.rpartition("/")[2] == name]
-    near = f"; did you mean '{by_last[0]}'?" if by_last else did_you_mean(name, known)
-    offered = near or f"; there are {', '.join(known)}"
-    return f"unknown profile '{name}'{offered}"
+    by_last = {one.rpartition("/")[2]: one for one in known}
+    near = nearest(name, known) or by_last.get(nearest(name, by_last), "")
+    offered = f"did you mean '{near}'?" if near else f"there are {', '.join(known)}"
+    return f"unknown profile '{name}'; {offered}"
 
 
 def _listed(directory: str) -> list[str]:

@@ -129,7 +129,7 @@ def _programs(value: Value, what: str, profile: str, mistakes: Mistakes) -> tupl
         if not isinstance(item, Scalar):
             fields = field.table(item, kind, ("name", "optional"), mistakes)
             if "name" not in fields:
-                if fields:
+                if field.is_bare(item, fields):
                     mistakes.add(item.place, f"{kind} needs a 'name'")
                 continue
             named = fields["name"][1]
@@ -151,7 +151,7 @@ def _verify(value: Value, profile: str, mistakes: Mistakes) -> tuple[Verificatio
         if not isinstance(item, Scalar):
             fields = field.table(item, "a verify item", ("run", "expect"), mistakes)
             if "run" not in fields:
-                if fields:
+                if field.is_bare(item, fields):
                     mistakes.add(item.place, "a verify item needs 'run'")
                 continue
             command = fields["run"][1]

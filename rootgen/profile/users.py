@@ -40,6 +40,10 @@ def check_ids(users: Iterable[UserRule], mistakes: Mistakes) -> None:
     """Note users that share an id, after everything extended is merged in."""
     owners = {uid: name for name, uid in _STANDARD.items()}
     for user in users:
+        if user.name in _STANDARD and user.uid != _STANDARD[user.name]:
+            uid = _STANDARD[user.name]
+            mistakes.add(user.place, f"uid of '{user.name}' must be {uid}, not {user.uid}")
+            continue
         owner = owners.setdefault(user.uid, user.name)
         if owner != user.name:
             mistakes.add(user.place, f"uid {user.uid} of '{user.name}' is that of '{owner}'")
@@ -49,7 +53,7 @@ def _user(item: Value, profile: str, mistakes: Mistakes) -> UserRule | None:
     fields = field.table(item, "a user", _KEYS, mistakes)
     lacking = [key for key in ("name", "uid") if key not in fields]
     if lacking:
-        if fields:
+        if field.is_bare(item, fields):
             mistakes.add(item.place, f"a user needs '{lacking[0]}'")
         return None
     name = field.text(fields["name"][1], "name", mistakes)
