@@ -57,7 +57,7 @@ def with_defaults(root: str, options: Options, tell: Tell | None = None) -> Opti
     head = read_line_beneath(root, MANIFEST, _HEAD_LIMIT)
     if head is None or _NO_DEFAULTS in head:
         return options
-    from rootgen.plan.manifest import parse_image
+    from rootgen.plan.manifest_reader import parse_image
 
     try:
         image = parse_image(head)
