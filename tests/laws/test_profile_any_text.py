@@ -14,10 +14,11 @@ from rootgen.profile.schema import KEYS
 from tests.profile.writing import load, write
 
 if TYPE_CHECKING:
-    from rootgen.profile.model import Profile
     from pathlib import Path
 
     from hypothesis.strategies import SearchStrategy
+
+    from rootgen.profile.model import Profile
 
 _WORDS = [
     *KEYS,
