@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # A loader is some 200 KiB; its strings are in the first half.
 _LOADER_LIMIT = 2 << 20
 _HWCAPS = "glibc-hwcaps"
+_BETWEEN = b"/\0/"  # the end of one directory and the beginning of the next
 
 
 class Opened(NamedTuple):
@@ -165,14 +166,7 @@ class Root:
                 data = file.pread(_LOADER_LIMIT, 0)
         except SysrootError:
             return ()
-        import re  # only where a search gets as far as the default directories
-
-        best: tuple[str, ...] = ()
-        for match in re.finditer(rb"(?:/[\x21-\x2e\x30-\x7e/]*lib[\x21-\x7e]*/\0){2,16}", data):
-            names = tuple(one.decode() for one in match[0].rstrip(b"\0").split(b"\0"))
-            if len(names) > len(best):
-                best = names
-        return tuple(name.rstrip("/") for name in best)
+        return _system_directories(data)
 
     def subdirectories(self, directory: str) -> tuple[str, ...]:
         """Return where to look for names in ``directory``: its hwcaps variants, then itself.
@@ -190,3 +184,24 @@ class Root:
                 known = (*(f"{top}/{level}" for level in self.cpu.levels), directory)
             self._subdirectories[directory] = known
         return known
+
+
+def _system_directories(data: bytes) -> tuple[str, ...]:
+    """Return the longest run of library directories, each ending in a slash and a zero byte.
+
+    That is how ``SYSTEM_DIRS`` stands in a loader: ``/lib/x/\\0/usr/lib/x/\\0…``.
+    """
+    best: list[bytes] = []
+    at = data.find(_BETWEEN)
+    while at >= 0:
+        start = data.rfind(b"\0", 0, at) + 1
+        run: list[bytes] = []
+        end = at + 1
+        while end > start and data[start : start + 1] == b"/" and data[end - 1 : end] == b"/":
+            run.append(data[start : end - 1])
+            start = end + 1
+            end = data.find(b"\0", start)
+        if len(run) > len(best) and any(b"lib" in directory for directory in run):
+            best = run
+        at = data.find(_BETWEEN, max(start - 1, at + 1))
+    return tuple(directory.decode("utf-8", "surrogateescape") for directory in best)

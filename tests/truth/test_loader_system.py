@@ -16,7 +16,7 @@ from rootgen.sysroot.directory import host
 from tests.truth.loader import is_privileged, trace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from rootgen.ldso.load import Load
 
@@ -52,7 +52,7 @@ def difference(path: str, load: Load) -> str:
     return ""
 
 
-def test_every_program(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_program(record_property: Callable[[str, object], None]) -> None:
     """For each executable, `deps --format list` is what the real loader maps."""
     system = System(host(), cpu=read_cpu(host()), working_directory="/")
     compared = objects = 0
@@ -66,14 +66,14 @@ def test_every_program(capsys: pytest.CaptureFixture[str]) -> None:
         differing = difference(path, load)
         if differing:
             differences.append(differing)
-    with capsys.disabled():
-        print(f"\n{compared} programs, {objects} objects compared with the real loader")
+    figure = f"{compared} programs with {objects} objects compared with the real loader"
+    record_property("figure", f"{figure}: {len(differences)} differences")
     assert not differences, "\n".join(differences)
     assert compared > 100
 
 
 @pytest.mark.long
-def test_every_library(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_library(record_property: Callable[[str, object], None]) -> None:
     """For each shared library beneath /usr/lib, given as the target, the same holds."""
     system = System(host(), cpu=read_cpu(host()), working_directory="/")
     compared = 0
@@ -102,6 +102,6 @@ def test_every_library(capsys: pytest.CaptureFixture[str]) -> None:
                 theirs.append(interpreter)
             if ours != theirs:
                 differences.append(f"{path}: ours {ours}, the loader's {theirs}")
-    with capsys.disabled():
-        print(f"\n{compared} libraries compared with the real loader")
+    figure = f"{compared} libraries compared with the real loader"
+    record_property("figure", f"{figure}: {len(differences)} differences")
     assert not differences, "\n".join(differences)
