@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import networkx
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from rootgen.closure.graph import Closure
 
@@ -22,23 +23,28 @@ def graph_of(closure: Closure) -> networkx.MultiDiGraph[str]:
 
 
 def chains(
-    pairs: Iterable[tuple[str, str]], sources: Iterable[str], target: str
+    pairs: Iterable[tuple[str, str]], sources: Collection[str], target: str, most: int = 64
 ) -> list[list[str]]:
     """Return every shortest chain from any of ``sources`` to ``target``, sorted.
 
     ``pairs`` are (from, to) edges. Only the chains of the nearest sources
-    are kept; the list is empty where there is none.
+    are kept, and no more than ``most`` (there may be more than can be
+    counted); the list is empty where there is none.
     """
     graph: networkx.DiGraph[str] = networkx.DiGraph()
     graph.add_edges_from(pairs)
+    if target not in graph:
+        return [[target]] if target in sources else []
+    backwards = graph.reverse(copy=False)
+    distances = dict(networkx.single_source_shortest_path_length(backwards, target))
+    near = [source for source in sources if source in distances]
+    nearest = min((distances[source] for source in near), default=0)
     found: list[list[str]] = []
-    for source in sources:
-        if source == target:
-            return [[target]]
-        if source in graph and target in graph and networkx.has_path(graph, source, target):
-            found.extend(networkx.all_shortest_paths(graph, source, target))
-    shortest = min(map(len, found), default=0)
-    return sorted(chain for chain in found if len(chain) == shortest)
+    for source in near:
+        if distances[source] == nearest and len(found) < most:
+            paths = networkx.all_shortest_paths(graph, source, target)
+            found.extend(islice(paths, most - len(found)))
+    return sorted(found)
 
 
 def only_through(
@@ -59,9 +65,8 @@ def only_through(
 
 
 def _reached(graph: networkx.DiGraph[str], roots: Iterable[str]) -> set[str]:
-    reached: set[str] = set()
-    for root in roots:
-        if root in graph and root not in reached:
-            reached.add(root)
-            reached.update(networkx.descendants(graph, root))
+    # One node above them all: each edge is followed once, however many roots there are.
+    graph.add_edges_from(("", root) for root in roots)
+    reached: set[str] = networkx.descendants(graph, "") if "" in graph else set()
+    graph.remove_nodes_from([""])
     return reached

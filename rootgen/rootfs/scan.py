@@ -79,6 +79,32 @@ def read_manifest(root: int) -> Manifest | None:
         return parse_manifest(file.read(min(status.st_size, _LARGEST_MANIFEST)))
 
 
+def tree_manifest(root: int, name: str) -> Manifest:
+    """Return the manifest of the open tree ``root``, called ``name``.
+
+    Raises TreeError where it has none, PlanError where it is malformed.
+    """
+    manifest = read_manifest(root)
+    if manifest is None:
+        raise TreeError(
+            f"{name} has no manifest: rootgen did not make it",
+            why=(f"there is no {MANIFEST_PATH} in it",),
+        )
+    return manifest
+
+
+def manifest_file(path: str) -> Manifest:
+    """Return the manifest in the file ``path``.
+
+    Raises TreeError where it may not be read, PlanError where it is malformed.
+    """
+    try:
+        with open(path, "rb") as file:
+            return parse_manifest(file.read(_LARGEST_MANIFEST))
+    except OSError as error:
+        raise TreeError(f"cannot read the manifest {path}: {error.strerror}") from error
+
+
 def scan_tree(directory: str, *, trusting: bool = True, progress: Progress | None = None) -> Plan:
     """Return the Plan that the tree at ``directory`` is.
 

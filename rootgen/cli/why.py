@@ -1,0 +1,32 @@
+"""``rootgen why``."""
+
+from __future__ import annotations
+
+import click
+
+from rootgen.api.why import why as find_why
+from rootgen.cli.output import output_palette, write_json, write_lines
+from rootgen.report.chain import why_json, why_lines
+
+
+@click.command(short_help="Tell why a file is in a root file system.")
+@click.argument("rootfs", metavar="ROOTFS")
+@click.argument("path", metavar="PATH")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def why(rootfs: str, path: str, *, as_json: bool) -> None:
+    """Tell the chain from a program to PATH, and what would go with it.
+
+    \b
+      rootgen why ./rootfs /usr/lib/x86_64-linux-gnu/libtinfo.so.6
+      rootgen why ./rootfs /bin/bash
+      rootgen why ./rootfs libc.so.6
+
+    PATH is a path inside ROOTFS, whose links are followed there, or a name
+    that only one path of it has. The answer is read from the manifest that
+    rootgen wrote into ROOTFS.
+    """
+    found = find_why(rootfs, path)
+    if as_json:
+        write_json(why_json(found))
+    else:
+        write_lines(why_lines(found, output_palette()))
