@@ -25,7 +25,7 @@ _SHELLS = (("bash",), ("zsh",), ("dash",), ("sh",), ("busybox", "sh"))
 _HEAD_LIMIT = 4 << 20
 # What the first line of a manifest has where there are no defaults: then JSON need not be read,
 # which saves a launch 15 ms. Who forges it gets no defaults.
-_NO_DEFAULTS = b'"user":"","workdir":"","env":[]'
+NO_DEFAULTS = b'"user":"","workdir":"","env":[]'
 
 
 class RunRequest(NamedTuple):
@@ -55,7 +55,7 @@ def with_defaults(root: str, options: Options, tell: Tell | None = None) -> Opti
     how things are inside, and nothing of the host's side of a launch.
     """
     head = read_line_beneath(root, MANIFEST, _HEAD_LIMIT)
-    if head is None or _NO_DEFAULTS in head:
+    if head is None or NO_DEFAULTS in head:
         return options
     from rootgen.plan.manifest_reader import parse_image
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from typing import TYPE_CHECKING
 
 import pytest
 
-from rootgen.linux import copy
 from rootgen.linux.copy import copy_data
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def _refuse_clone(*_arguments: object) -> int:
 def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave open each of the ways: any, copy_file_range(2), read and write."""
     if request.param != "as it comes":
-        monkeypatch.setattr(copy.fcntl, "ioctl", _refuse_clone)
+        monkeypatch.setattr(fcntl, "ioctl", _refuse_clone)
     if request.param == "neither":
         monkeypatch.setattr(os, "copy_file_range", _refuse_range)
 
@@ -76,6 +76,9 @@ def test_grown_and_shrunk(tmp_path: Path) -> None:
 def test_no_space(tmp_path: Path) -> None:
     """A full disk is an error, and not another way to try."""
     (tmp_path / "source").write_bytes(b"x")
-    with (tmp_path / "source").open("rb") as reader, open("/dev/full", "wb") as writer:
-        with pytest.raises(OSError, match=r"Invalid argument|No space left"):
-            copy_data(reader.fileno(), writer.fileno(), 1)
+    with (
+        (tmp_path / "source").open("rb") as reader,
+        open("/dev/full", "wb") as writer,
+        pytest.raises(OSError, match=r"Invalid argument|No space left"),
+    ):
+        copy_data(reader.fileno(), writer.fileno(), 1)

@@ -99,6 +99,18 @@ def test_join() -> None:
     assert lines == ["False", "True"]
 
 
+def test_host_name() -> None:
+    """A new UTS namespace is named; a name that is too long is an error."""
+    lines = run_python(
+        """
+        start(namespace.CLONE_NEWUTS | namespace.CLONE_NEWPID)
+        namespace.set_host_name("inside")
+        print(os.uname().nodename, failure(namespace.set_host_name, "x" * 65))
+        """
+    )
+    assert lines == ["inside EINVAL"]
+
+
 def test_loopback() -> None:
     """The loopback interface of a new network answers only once it is up."""
     lines = run_python(

@@ -114,3 +114,47 @@ def test_subreaper() -> None:
         """
     )
     assert lines == ["True"]
+
+
+def test_has_no_new_privileges() -> None:
+    """It is told once it is set."""
+    body = """
+        print(process.has_no_new_privileges())
+        process.set_no_new_privileges()
+        print(process.has_no_new_privileges())
+        """
+    assert run_python(body)[-1] == "True"
+
+
+@pytest.mark.parametrize("text", ["'short'", "'x' * 100_000", "''"])
+def test_command_line(text: str) -> None:
+    """Others read what was set, as far as there is room, and nothing of what was there."""
+    lines = run_python(
+        f"""
+        before = open("/proc/self/cmdline", "rb").read()
+        process.set_command_line(({text}).encode())
+        after = open("/proc/self/cmdline", "rb").read()
+        print(len(after) == len(before) and after.endswith(b"\\0"), b"prelude" in after)
+        print(({text}).startswith(after.rstrip(b"\\0").decode()), b"python" in after)
+        """
+    )
+    assert lines == ["True False", "True False"]
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_close_from(refused: bool) -> None:
+    """Every descriptor from the first on is closed, with close_range(2) and without."""
+    refuse = "setattr(process, 'system_call', lambda *_: -1)" if refused else ""
+    lines = run_python(
+        f"""
+        import ctypes
+        for number in (3, 4, 7, 200):
+            os.dup2(1, number)
+        {refuse}
+        ctypes.set_errno(errno.ENOSYS)
+        process.close_from(4)
+        print(*(number for number in (0, 1, 2, 3, 4, 7, 200)
+                if failure(os.fstat, number) == "no error"))
+        """
+    )
+    assert lines == ["0 1 2 3"]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.sandbox.tree import launch, output, shell
+from tests.sandbox.tree import command_line, launch, output, shell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 # podman's default eleven: CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID SETPCAP
 # NET_BIND_SERVICE SYS_CHROOT SETFCAP.
@@ -203,3 +205,68 @@ def test_working_directory(tree: Path) -> None:
     done = launch(tree, "pwd", options=["--workdir", "/none"])
     assert done.returncode == 125
     assert b"/none" in done.stderr
+
+
+@pytest.mark.parametrize("place", ["/proc/self/fd/3", "/proc/1/root", "/proc/self/cwd"])
+def test_working_directory_through_procfs(tree: Path, tmp_path: Path, place: str) -> None:
+    """A directory that somebody has open, the host's perhaps, is none to start in."""
+    leak = os.open(tmp_path, os.O_RDONLY)
+    try:
+        done = launch(tree, "ls", options=["--workdir", place], pass_fds=[leak])
+    finally:
+        os.close(leak)
+    assert done.returncode == 125
+    assert done.stdout == b""
+
+
+def test_loader_of_the_host(tree: Path) -> None:
+    """A program whose loader is /proc/self/exe does not get the host's Python for one."""
+    program = (tree / "bin/bash").read_bytes()
+    loader = program[program.index(b"/lib") :].split(b"\0")[0]
+    evil = b"/proc/self/exe".ljust(len(loader), b"\0")
+    (tree / "bin/evil").write_bytes(program.replace(loader, evil, 1))
+    (tree / "bin/evil").chmod(0o755)
+    done = launch(tree, "evil")
+    assert done.returncode == 126
+    assert b"/proc/self/exe" in done.stderr
+
+
+def test_caller_with_no_new_privileges(tree: Path) -> None:
+    """Set-user-ID helpers are no help then; the one id that needs none is enough."""
+    line = ["setpriv", "--no-new-privs", *command_line(tree, "id", "-u")]
+    done = subprocess.run(line, capture_output=True, check=False, timeout=60)
+    assert (done.stdout, done.stderr) == (b"0\n", b"")
+
+
+def test_groups_are_frozen_without_ranges(tree: Path) -> None:
+    """With one id only, setgroups(2) is denied, else a group could be dropped (CVE-2014-8989)."""
+    if os.geteuid() == 0:
+        line = ["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups"]
+        tree = _open_to_all(tree)
+    else:
+        line = ["setpriv", "--no-new-privs"]
+    script = "cat /proc/self/setgroups; wc -l </proc/self/uid_map"
+    line += command_line(tree, "sh", "-c", script)
+    done = subprocess.run(line, capture_output=True, check=False, timeout=60)
+    assert done.stdout.split() == [b"deny", b"1"], done.stderr
+
+
+def _open_to_all(tree: Path) -> Path:
+    """Let another user come to the tree: pytest keeps its directories to itself."""
+    place = Path(tempfile.mkdtemp())
+    place.chmod(0o755)
+    return tree.rename(place / "tree")
+
+
+def test_inside_a_user_namespace(tree: Path) -> None:
+    """Root of a user namespace where groups are frozen launches as well."""
+    line = ["unshare", "--user", "--map-root-user", "--mount", *command_line(tree, "id", "-u")]
+    done = subprocess.run(line, capture_output=True, check=False, timeout=60)
+    assert (done.stdout, done.stderr) == (b"0\n", b"")
+
+
+def test_the_host_itself() -> None:
+    """The host's own root can be the tree: its files, in namespaces of their own."""
+    done = launch(Path("/"), "/bin/sh", "-c", "echo $$; exit 4", options=["--read-only"])
+    assert done.returncode == 4, done.stderr
+    assert done.stdout == b"2\n"

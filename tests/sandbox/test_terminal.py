@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import termios
 import time
 from typing import TYPE_CHECKING
@@ -186,3 +187,42 @@ def test_user_owns_the_terminal(tree: Path, user: str) -> None:
     with Terminal(command) as terminal:
         assert terminal.wait() == 0, terminal.seen
         terminal.expect(r"fine\r\napp\r\n")
+
+
+def test_standard_error_that_is_no_terminal(tree: Path, tmp_path: Path) -> None:
+    """It stays apart: what goes to a file goes there as it is, while the rest is a terminal."""
+    line = " ".join(command_line(tree, "sh", "-c", "'tty; printf a\\\\nb >&2'"))
+    with Terminal(["/bin/sh", "-c", f"{line} 2>{tmp_path}/errors"]) as terminal:
+        assert terminal.wait() == 0, terminal.seen
+        terminal.expect(r"/dev/pts/0\r\n")
+    assert (tmp_path / "errors").read_bytes() == b"a\nb"
+
+
+@pytest.mark.parametrize(
+    ("missing", "shown"), [([], "bash"), (["bash"], "sh"), (["bash", "sh"], "sh")]
+)
+def test_best_shell(tree: Path, missing: list[str], shown: str) -> None:
+    """The best shell that the tree has; busybox serves as sh."""
+    for name in missing:
+        (tree / "bin" / name).unlink()
+    with Terminal([ROOTGEN, "shell", str(tree)]) as terminal:
+        terminal.run("echo begin-$0-end", f"begin-{shown}-end")
+        terminal.send("exit 6\n")
+        assert terminal.wait() == 6
+
+
+def test_no_shell(tree: Path) -> None:
+    """A tree without a shell is told of, with 127."""
+    for name in ("bash", "sh", "busybox"):
+        (tree / "bin" / name).unlink()
+    done = subprocess.run([ROOTGEN, "shell", str(tree)], capture_output=True, check=False)
+    assert done.returncode == 127
+    assert b"no shell" in done.stderr
+
+
+def test_shell_without_a_terminal(tree: Path) -> None:
+    """``shell`` reads its commands from a pipe as well."""
+    done = subprocess.run(
+        [ROOTGEN, "shell", str(tree)], input=b"echo $0; exit 7\n", capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (7, b"bash\n", b"")

@@ -1,0 +1,60 @@
+"""Messages keep their boundaries, and carry descriptors."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rootgen.linux.message import message_pair, receive, send
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[int, int]]:
+    """Open a pair, and close what of it is left."""
+    ours, theirs = message_pair()
+    yield ours, theirs
+    for descriptor in (ours, theirs):
+        os.close(descriptor)
+
+
+def test_boundaries(pair: tuple[int, int]) -> None:
+    """Each message is received as it was sent, in order, any bytes."""
+    messages = [b"one", bytes(range(256)), b"x" * 60_000]
+    for message in messages:
+        send(pair[0], message)
+    assert [receive(pair[1]) for _ in messages] == [(message, None) for message in messages]
+
+
+def test_descriptor(pair: tuple[int, int]) -> None:
+    """What arrives is open on the same file, and closes on exec."""
+    read_end, write_end = os.pipe()
+    send(pair[0], b"take", write_end)
+    os.close(write_end)
+    message, taken = receive(pair[1])
+    assert message == b"take"
+    assert taken is not None
+    assert not os.get_inheritable(taken)
+    os.write(taken, b"through")
+    os.close(taken)
+    with open(read_end, "rb") as reader:
+        assert reader.read() == b"through"
+
+
+def test_end() -> None:
+    """When nobody holds the other socket the message is empty, and sending is an error."""
+    ours, theirs = message_pair()
+    os.close(theirs)
+    assert receive(ours) == (b"", None)
+    with pytest.raises(BrokenPipeError):
+        send(ours, b"x")
+    os.close(ours)
+
+
+def test_close_on_exec(pair: tuple[int, int]) -> None:
+    """Neither socket survives an exec."""
+    assert not any(os.get_inheritable(descriptor) for descriptor in pair)
