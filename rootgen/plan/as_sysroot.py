@@ -15,7 +15,7 @@ from rootgen.sysroot.port import Kind, Node
 from rootgen.sysroot.resolve import Resolver
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from rootgen.plan.entry import Entry
     from rootgen.plan.plan import Plan
@@ -26,10 +26,20 @@ class PlanSysroot:
     """A Sysroot over the entries of a Plan (``sysroot.port.Sysroot``).
 
     ``sources`` is the Sysroot that the contents come from, ``host`` the one
-    for contents of the host (``--add``).
+    for contents of the host (``--add``). Directories that a path needs and
+    the Plan does not name yet are *implied*.
     """
 
-    __slots__ = ("_children", "_host", "_nodes", "_plan", "_resolver", "_sources", "name")
+    __slots__ = (
+        "_children",
+        "_host",
+        "_implied",
+        "_nodes",
+        "_plan",
+        "_resolver",
+        "_sources",
+        "name",
+    )
 
     def __init__(self, plan: Plan, sources: Sysroot, host: Sysroot) -> None:
         """Index ``plan``."""
@@ -39,13 +49,33 @@ class PlanSysroot:
         self._host = host
         self._nodes: dict[str, Node] = {}
         self._children: dict[str, list[str]] = {}
+        self._implied: set[str] = set()
+        # The order of a Plan: a directory stands before what is in it.
         for number, entry in enumerate(plan.entries()):
-            self._nodes[entry.path] = _node(entry, number, self._nodes)
-            if entry.path != "/":
-                parent, _, name = entry.path.rpartition("/")
-                self._children.setdefault(parent or "/", []).append(name)
-        self._nodes.setdefault("/", Node(Kind.DIRECTORY, 0o755, 0, 0, 0, 0, (-1, 0)))
+            self._place(entry.path, _node(entry, number, self._nodes))
+        if "/" not in self._nodes:
+            self._imply("/")
         self._resolver = Resolver(self._nodes.get)
+
+    def _place(self, path: str, node: Node) -> None:
+        if path != "/":
+            parent, _, name = path.rpartition("/")
+            if (parent or "/") not in self._nodes:
+                self._imply(parent or "/")
+            self._children.setdefault(parent or "/", []).append(name)
+        self._nodes[path] = node
+
+    def _imply(self, path: str) -> None:
+        self._implied.add(path)
+        self._place(path, Node(Kind.DIRECTORY, 0o755, 0, 0, 0, 0, (-2, len(self._implied))))
+
+    def nodes(self) -> Iterable[tuple[str, Node]]:
+        """Return every path and what stands there, implied directories included."""
+        return self._nodes.items()
+
+    def is_implied(self, path: str) -> bool:
+        """Tell whether ``path`` is there only because something is beneath it."""
+        return path in self._implied
 
     def lookup(self, path: str) -> Found | None:
         """Resolve ``path`` within the Plan; see ``port.Sysroot``."""
@@ -57,9 +87,7 @@ class PlanSysroot:
 
     def open(self, path: str) -> OpenFile:
         """Open the bytes that will be at the real path ``path``; see ``port.Sysroot``."""
-        entry = self._plan.get(path)
-        if entry is not None and entry.kind is EntryKind.HARDLINK:
-            entry = self._plan.get(entry.target)
+        entry = self._entry(path)
         match entry.content if entry is not None else None:
             case FromSysroot(source):
                 return self._sources.open(source)
@@ -80,8 +108,15 @@ class PlanSysroot:
 
     def xattrs(self, path: str) -> tuple[tuple[str, bytes], ...]:
         """Return the extended attributes that ``path`` will have."""
-        entry = self._plan.get(path)
+        entry = self._entry(path)
         return entry.xattrs if entry is not None else ()
+
+    def _entry(self, path: str) -> Entry | None:
+        """Return the entry at ``path``; of hard links the one that holds the file."""
+        entry = self._plan.get(path)
+        if entry is not None and entry.kind is EntryKind.HARDLINK:
+            return self._plan.get(entry.target)
+        return entry
 
 
 class Union:
@@ -91,13 +126,20 @@ class Union:
     ``lower`` has at that path.
     """
 
-    __slots__ = ("_lower", "_resolver", "_upper", "name")
+    __slots__ = ("_covering", "_lower", "_resolver", "_upper", "name")
 
     def __init__(self, upper: PlanSysroot, lower: Sysroot) -> None:
         """Lay ``upper`` over ``lower``."""
         self.name = lower.name
         self._upper = upper
         self._lower = lower
+        # The upper paths beneath which nothing of the lower layer is seen.
+        self._covering: set[str] = set()
+        for path, node in upper.nodes():
+            below = None if self._is_covered(path) else lower.node(path)
+            covers = below is not None and below.kind is not Kind.DIRECTORY
+            if covers or node.kind is not Kind.DIRECTORY:
+                self._covering.add(path)
         self._resolver = Resolver(self.node)
 
     def lookup(self, path: str) -> Found | None:
@@ -105,39 +147,52 @@ class Union:
         return self._resolver.lookup(path)
 
     def node(self, path: str) -> Node | None:
-        """Return the upper node, or the lower one where no upper file stands above it."""
+        """Return the upper node, or the lower one where nothing upper stands above it."""
         node = self._upper.node(path)
-        if node is not None:
+        if node is not None and not self._upper.is_implied(path):
             return node
-        parent = path
-        while parent := parent.rpartition("/")[0]:
-            above = self._upper.node(parent)
-            if above is not None:
-                return self._lower.node(path) if above.kind is Kind.DIRECTORY else None
-        return self._lower.node(path)
+        below = None if self._is_covered(path) else self._lower.node(path)
+        if node is None or (below is not None and below.kind is Kind.DIRECTORY):
+            return below
+        return node
 
     def open(self, path: str) -> OpenFile:
         """Open the file at the real path ``path``; see ``port.Sysroot``."""
-        layer = self._upper if self._upper.node(path) is not None else self._lower
-        return layer.open(path)
+        return self._layer(path).open(path)
 
     def names(self, path: str) -> list[str]:
         """List the directory at ``path`` of both layers, sorted; see ``port.Sysroot``."""
+        node = self.node(path)
+        if node is None or node.kind is not Kind.DIRECTORY:
+            message = f"cannot list {path} in {self.name}: not a directory"
+            raise SysrootError(message)
         names: set[str] = set()
-        for layer in (self._upper, self._lower):
-            node = layer.node(path)
-            if node is not None and node.kind is Kind.DIRECTORY:
-                names.update(layer.names(path))
+        if self._upper.node(path) is not None:
+            names.update(self._upper.names(path))
+        if not self._is_covered(path) and path not in self._covering:
+            below = self._lower.node(path)
+            if below is not None and below.kind is Kind.DIRECTORY:
+                names.update(self._lower.names(path))
         return sorted(names)
 
     def xattrs(self, path: str) -> tuple[tuple[str, bytes], ...]:
         """Return the extended attributes at ``path``."""
-        layer = self._upper if self._upper.node(path) is not None else self._lower
-        return layer.xattrs(path)
+        return self._layer(path).xattrs(path)
 
     def is_upper(self, path: str) -> bool:
         """Tell whether ``path`` itself is of the upper layer."""
-        return self._upper.node(path) is not None
+        return self._upper.node(path) is not None and not self._upper.is_implied(path)
+
+    def _layer(self, path: str) -> Sysroot:
+        return self._upper if self.is_upper(path) or self._is_covered(path) else self._lower
+
+    def _is_covered(self, path: str) -> bool:
+        """Tell whether something upper above ``path`` hides what the lower layer has there."""
+        parent = path
+        while self._covering and (parent := parent.rpartition("/")[0]):
+            if parent in self._covering:
+                return True
+        return False
 
 
 def _node(entry: Entry, number: int, nodes: Mapping[str, Node]) -> Node:

@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from rootgen.sysroot.port import Found, Node
 
 # Attributes that belong to the host's own policy or file system, not to the file.
-_HOST_ATTRIBUTES = ("security.selinux", "security.ima", "security.evm", "system.nfs4_acl")
+# (trusted.* is seen by root alone: the same tree must come of every user's run.)
+_HOST_ATTRIBUTES = (
+    "security.selinux",
+    "security.ima",
+    "security.evm",
+    "system.nfs4_acl",
+    "trusted.",
+)
 _REASON_ORDER = {kind: number for number, kind in enumerate(ReasonKind)}
 
 
@@ -62,10 +69,16 @@ class Collection:
         if node.kind is Kind.SOCKET:
             self.skipped.append(Skipped(path, "a socket: its server makes it anew"))
             return
-        if path not in self._entries:
+        known = self._entries.get(path)
+        if known is None:
             self._entries[path] = self._entry(path, node)
             if node.kind is Kind.FILE and node.nlink > 1 and path not in self._upper:
                 self._identities.setdefault(node.identity, []).append(path)
+        elif _permissions(known) != _permissions(node):
+            # A rule gives it other ones than the root does, and prevails whoever came first.
+            own = self.root.node(path)
+            if own is None or _permissions(own) != _permissions(node):
+                self._entries[path] = known._replace(mode=node.mode, uid=node.uid, gid=node.gid)
         self._reasons.setdefault(path, {})[reason] = None
 
     def add_entry(self, entry: Entry) -> None:
@@ -82,8 +95,20 @@ class Collection:
             self._reasons.setdefault(entry.path, {})[reason] = None
 
     def set_entry(self, entry: Entry) -> None:
-        """Add an entry of our own that prevails over what was read at its path."""
+        """Add an entry of our own that prevails over what was read at its path.
+
+        A directory leaves a symbolic link that leads to one: what is meant
+        is where it leads.
+        """
         known = self._entries.get(entry.path)
+        if known is not None and known.kind is not entry.kind:
+            found = self.root.lookup(entry.path)
+            both = (known.kind, entry.kind) == (EntryKind.SYMLINK, EntryKind.DIRECTORY)
+            if both and found is not None and found.node.kind is Kind.DIRECTORY:
+                for reason in entry.reasons:
+                    self.add(found, reason)
+                self.set_entry(entry._replace(path=found.path))
+                return
         if known is not None and known.kind is entry.kind:
             self._entries[entry.path] = known._replace(
                 mode=entry.mode, uid=entry.uid, gid=entry.gid
@@ -151,12 +176,16 @@ class Collection:
 
     def _hard_links(self) -> dict[str, Entry]:
         links: dict[str, Entry] = {}
-        for paths in self._identities.values():
+        groups: dict[tuple[object, ...], list[str]] = {}
+        for identity, paths in self._identities.items():
+            for path in paths:
+                # One inode has one mode and one owner: where a rule parts them, they are two.
+                key = (identity, _permissions(self._entries[path]))
+                groups.setdefault(key, []).append(path)
+        for paths in groups.values():
             # The order of a Plan: a link stands after what it links to.
             first, *others = sorted(paths, key=lambda path: path.split("/"))
             for path in others:
-                if self._entries[path][2:5] != self._entries[first][2:5]:
-                    continue  # a rule gave it a mode or owner of its own: one inode has one
                 links[path] = self._entries[path]._replace(
                     kind=EntryKind.HARDLINK, target=first, content=None, size=0, xattrs=()
                 )
@@ -168,3 +197,7 @@ class Collection:
             key=lambda reason: (_REASON_ORDER[reason.kind], reason.by, reason.detail),
         )
         return entry._replace(reasons=tuple(reasons))
+
+
+def _permissions(thing: Entry | Node) -> tuple[int, int, int]:
+    return thing.mode, thing.uid, thing.gid

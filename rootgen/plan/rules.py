@@ -6,7 +6,7 @@ import posixpath
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NamedTuple
 
-from rootgen.errors import MissingError, PlanError
+from rootgen.errors import MissingError, PlanError, SysrootError
 from rootgen.plan.entry import Entry, EntryKind, FromHost, Inline, Reason, ReasonKind
 from rootgen.sysroot.port import Kind
 
@@ -106,11 +106,19 @@ def found_by(rule: FileRule, root: Sysroot) -> list[Found]:
     if rule.text is not None or rule.source is not None or rule.link is not None or rule.directory:
         return []
     found: dict[str, Found] = {}
-    for path in _expanded(rule.path, root):
-        start = root.lookup(path)
-        if start is not None:
-            for one in _walk(start, root, rule.exclude):
-                found.setdefault(one.path, one)
+    try:
+        for path in _expanded(rule.path, root):
+            start = root.lookup(path)
+            if start is not None:
+                for one in _walk(start, root, rule.exclude):
+                    found.setdefault(one.path, one)
+    except SysrootError as error:
+        if not rule.optional:
+            raise SysrootError(
+                f"{rule.place}: {error.what}",
+                why=(f"wanted by profile {rule.profile}",),
+                hint="run as a user who may read it, or mark the rule optional: true",
+            ) from error
     if not found and not rule.optional:
         raise MissingError(
             f"{rule.place}: {rule.path} matches nothing in {root.name}",
@@ -133,7 +141,7 @@ def _rule_entries(rule: FileRule, host: Sysroot) -> Iterator[Entry]:
     elif rule.directory:
         mode = 0o755 if rule.mode is None else rule.mode
         yield Entry(rule.path, EntryKind.DIRECTORY, mode, reasons=reasons)
-    elif rule.source is not None:
+    elif rule.source is not None and not (rule.optional and host.lookup(rule.source) is None):
         for entry in _host_entries(host, rule.source, rule.path, reasons[0]):
             is_file = entry.kind is EntryKind.FILE
             yield entry._replace(mode=rule.mode) if is_file and rule.mode is not None else entry
@@ -144,6 +152,9 @@ def _host_entries(host: Sysroot, source: str, target: str, reason: Reason) -> It
     if start is None:
         message = f"{source} does not exist"
         raise MissingError(message)
+    if start.node.kind is Kind.SOCKET:
+        message = f"{source} is a socket: its server makes it anew"
+        raise PlanError(message)
     pending = [(start.path, start.node, target)]
     while pending:
         path, node, at = pending.pop()
@@ -210,6 +221,8 @@ def _expanded(pattern: str, root: Sysroot) -> list[str]:
     for part in parts:
         if part == "**":
             paths = [below for path in paths for below in _directories(path, root)]
+            # One directory may be beneath several: `**` twice names it many times.
+            paths = list(dict.fromkeys(paths))
         elif any(sign in part for sign in "*?["):
             paths = [
                 posixpath.join(path, name)
@@ -223,7 +236,8 @@ def _expanded(pattern: str, root: Sysroot) -> list[str]:
 
 
 def _directories(path: str, root: Sysroot) -> Iterator[str]:
-    pending = [path]
+    found = root.lookup(path)
+    pending = [found.path] if found is not None else []
     while pending:
         one = pending.pop()
         yield one

@@ -62,6 +62,11 @@ def directories(sysroot: Sysroot) -> Iterator[Entry]:
         if node is not None and node.kind is Kind.SYMLINK:
             found = sysroot.lookup(f"/{name}")
             yield Entry(f"/{name}", EntryKind.SYMLINK, 0o777, target=node.target, reasons=_REASON)
+            # Where /sbin leads to /usr/sbin and that to bin, each hop is needed.
+            for link in () if found is None else found.links[1:]:
+                yield Entry(
+                    link.path, EntryKind.SYMLINK, 0o777, target=link.target, reasons=_REASON
+                )
             if found is not None and found.node.kind is Kind.DIRECTORY:
                 yield Entry(found.path, EntryKind.DIRECTORY, 0o755, reasons=_REASON)
         else:
