@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from rootgen.closure.graph import EdgeKind
 from rootgen.errors import MissingError
-from rootgen.sysroot.owner import Owners
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rootgen.closure.graph import Lacking
+    from rootgen.sysroot.owner import Owners
     from rootgen.sysroot.port import Sysroot
 
 # More than these are counted, not told: the first few show the pattern.
@@ -20,6 +20,8 @@ _TOLD = 8
 
 def missing_error(lacking: Sequence[Lacking], sysroot: Sysroot) -> MissingError:
     """Return the error for what a closure lacks, with the package of each where known."""
+    from rootgen.sysroot.owner import Owners  # only on the way to an error
+
     owners = Owners(sysroot)
     lines: list[str] = []
     for one in lacking[:_TOLD]:
@@ -43,6 +45,6 @@ def _lines(lacking: Lacking, owners: Owners) -> list[str]:
     if package is not None:
         lines.append(f"  {lacking.chain[-1]} is of package {package}")
     owned = owners.suggest(lacking.name.rpartition("/")[2])
-    if owned is not None:
+    if owned is not None and owned.path.rpartition("/")[0] not in lacking.searched:
         lines.append(f"  package {owned.package} has {owned.path}, where nothing searches")
     return lines

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from rootgen.api.lacking import missing_error
 from rootgen.api.targets import open_sysroot, path_within
 from rootgen.errors import PlanError, UsageError
 from rootgen.plan.as_sysroot import PlanSysroot
@@ -111,6 +110,8 @@ def plan_of(request: MakeRequest, sysroot: DirectorySysroot, host: DirectorySysr
     )
     assembly = assemble(wish)
     if assembly.closure.lacking and not request.allow_missing:
+        from rootgen.api.lacking import missing_error
+
         raise missing_error(assembly.closure.lacking, sysroot)
     return _proven(assembly, sysroot, host)
 

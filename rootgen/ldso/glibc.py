@@ -10,8 +10,9 @@ import posixpath
 from typing import TYPE_CHECKING
 
 from rootgen.elf.facts import ET_CORE, ET_DYN, ET_EXEC, ET_REL
-from rootgen.errors import ElfError, MissingError, SysrootError
+from rootgen.errors import ElfError, LoaderError, MissingError, SysrootError
 from rootgen.ldso.load import How, Load, Mapped, Missing, Need, NeedKind
+from rootgen.ldso.machine import machine_of
 from rootgen.ldso.search import Outcome, Requester, search
 from rootgen.ldso.tokens import expand_tokens
 from rootgen.sysroot.port import Kind
@@ -25,13 +26,15 @@ if TYPE_CHECKING:
 PRELOAD_PATH = "/etc/ld.so.preload"
 _PRELOAD_LIMIT = 1 << 16
 _DF_1_PIE = 0x08000000
+_MUSL = "ld-musl-"
 
 
 def load_program(root: Root, opened: str, library_path: tuple[str, ...]) -> Load:
     """Return the process of the program (or shared library) at ``opened``.
 
     Raises MissingError where nothing is there, ElfError where it is no
-    program, SysrootError where it cannot be read.
+    program, SysrootError where it cannot be read, LoaderError for a program
+    of another libc.
     """
     found = root.sysroot.lookup(opened)
     if found is None:
@@ -40,6 +43,11 @@ def load_program(root: Root, opened: str, library_path: tuple[str, ...]) -> Load
         raise SysrootError(f"{opened} is a {found.node.kind.value}, not a program")
     facts = root.facts(found)
     _check_type(opened, facts)
+    if posixpath.basename(facts.interpreter or "").startswith(_MUSL):
+        raise LoaderError(
+            f"{opened} is linked with musl, whose loader's rules rootgen does not know yet",
+            hint="a static build of it needs no loader",
+        )
     program = Mapped(opened, found, facts, How.PROGRAM)
     is_static = not facts.dynamic or (
         facts.interpreter is None and bool(facts.dt_flags_1 & _DF_1_PIE)
@@ -119,7 +127,9 @@ class _Process:
         path = posixpath.normpath(posixpath.join("/", name)) if name[:1] != "/" else name
         opened = self._root.open(path)
         if opened is None or opened.facts is None or opened.fatal:
-            why = opened.fatal if opened is not None else "not found"
+            why = f"not found (the program is for {machine_of(facts).name})"
+            if opened is not None:
+                why = opened.fatal
             if facts.interpreter is not None:
                 self._needs.append(Need(0, name, NeedKind.INTERPRETER, None))
                 self._missing.append(Missing(0, name, NeedKind.INTERPRETER, (), why))

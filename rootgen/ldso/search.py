@@ -26,11 +26,15 @@ _DF_1_PIE = 0x08000000
 
 
 class Outcome(NamedTuple):
-    """What a search came to: the object, or where was searched and why there is none."""
+    """What a search came to: the object, or where was searched and why there is none.
+
+    ``fatal``: the loader would end the process here, so no other place counts.
+    """
 
     mapped: Mapped | None
     searched: tuple[str, ...] = ()
     why: str = "not found"
+    fatal: bool = False
 
 
 class Requester:
@@ -102,9 +106,11 @@ def search(
         return _by_path(root, name, requester, program)
     special = _special_places(root, name, requester, program, library_path)
     outcome = _first_fitting(root, special, program.facts)
-    if outcome.mapped is not None or outcome.why != "not found":
+    if outcome.mapped is not None or outcome.fatal:
         return outcome
     plain = _plain(root, name, requester, program)
+    if plain.mapped is None and plain.why == "not found":
+        plain = plain._replace(why=outcome.why)
     if plain.mapped is None and outcome.searched:
         return plain._replace(searched=tuple(dict.fromkeys(outcome.searched + plain.searched)))
     return plain
@@ -196,18 +202,22 @@ def _in(root: Root, directories: Iterable[str], name: str, how: How) -> Iterator
 
 def _first_fitting(root: Root, places: Iterable[_Place], program: ElfFacts) -> Outcome:
     searched: dict[str, None] = {}
+    why = "not found"
     for place in places:
         opened = root.open(place.path)
         if opened is None or not _fits(opened, program):
             if place.how is not How.CACHE:
                 searched[place.via or place.path] = None
+            if opened is not None and opened.facts is not None:
+                kind = f"{machine_of(opened.facts).name} and not {machine_of(program).name}"
+                why = f"not found ({place.path} is for {kind})"
             continue
         fatal = opened.fatal or _refused(opened.facts, program)
         if fatal or opened.facts is None:
-            return Outcome(None, tuple(searched), f"{place.path}: {fatal}")
+            return Outcome(None, tuple(searched), f"{place.path}: {fatal}", fatal=True)
         mapped = Mapped(place.path, opened.found, opened.facts, place.how, place.via)
         return Outcome(mapped, tuple(searched))
-    return Outcome(None, tuple(searched))
+    return Outcome(None, tuple(searched), why)
 
 
 def _fits(opened: Opened, program: ElfFacts) -> bool:

@@ -12,7 +12,7 @@ from rootgen.closure.graph import EdgeKind
 from rootgen.closure.resolve import Gathering
 from rootgen.closure.script import parse_shebang
 from rootgen.elf.reader import is_elf
-from rootgen.errors import ElfError, MissingError
+from rootgen.errors import ElfError, LoaderError, MissingError
 from rootgen.ldso.system import System
 from rootgen.plan import rules, skeleton
 from rootgen.plan.as_sysroot import PlanSysroot, Union
@@ -206,7 +206,7 @@ def _examine(collection: Collection, gathering: Gathering, root: Union) -> None:
             continue
         try:
             gathering.add(path, path, lenient=True)
-        except ElfError as error:
+        except (ElfError, LoaderError) as error:
             # Data that only looks like a program (a test's broken ELF file) is still data.
             collection.skipped.append(Skipped(path, f"not examined: {error.what}"))
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from rootgen.profile.model import FileRule, UserRule
-    from rootgen.sysroot.port import Found, Node, Sysroot
+    from rootgen.sysroot.port import Found, Link, Node, Sysroot
 
 
 class Addition(NamedTuple):
@@ -105,13 +105,14 @@ def found_by(rule: FileRule, root: Sysroot) -> list[Found]:
     """
     if rule.text is not None or rule.source is not None or rule.link is not None or rule.directory:
         return []
-    found: dict[str, Found] = {}
+    # Each way to a file is a find of its own: git-am -> git and git-add -> git are both wanted.
+    found: dict[tuple[str, tuple[Link, ...]], Found] = {}
     try:
         for path in _expanded(rule.path, root):
             start = root.lookup(path)
             if start is not None:
                 for one in _walk(start, root, rule.exclude):
-                    found.setdefault(one.path, one)
+                    found.setdefault((one.path, one.links), one)
     except SysrootError as error:
         if not rule.optional:
             raise SysrootError(

@@ -55,7 +55,7 @@ def _outside(program: str) -> tuple[int, str]:
 
 
 def _chosen() -> dict[str, str]:
-    """Return programs that start here, with the line they print, spread over the alphabet, the same on every run."""
+    """Return programs that start here and the line they print: the same on every run."""
     names = [
         path
         for path in programs()

@@ -242,3 +242,18 @@ def test_an_owner_that_is_nobody() -> None:
         "p.yaml:3:5: owner 'nginx' of /a is no user of the profile\n"
         "  hint: name it under users:, or give a number"
     )
+
+
+def test_every_link_to_one_file() -> None:
+    """Links of a directory that lead to the same file are all found, not the first alone."""
+    root = draw(
+        """
+        core/
+          git = x
+          git-add -> git
+          git-am -> git
+          deep -> git-am
+        """
+    )
+    links = {link.path for one in found_by(rule("/core"), root) for link in one.links}
+    assert links == {"/core/git-add", "/core/git-am", "/core/deep"}
