@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
 
+import click
 import pytest
 
 from rootgen.cli.commands import rootgen
+from rootgen.cli.entry import run
 from rootgen.cli.reference import helps, render
 from rootgen.profile import files, image, schema, users
 from rootgen.profile.read import load_profiles
@@ -40,7 +43,7 @@ def test_every_option_has_help() -> None:
         f"{path} {parameter.name}"
         for path, _, command in helps(rootgen, "rootgen")
         for parameter in command.params
-        if getattr(parameter, "help", "") is None
+        if isinstance(parameter, click.Option) and not parameter.help
     ]
     assert lacking == []
     assert [path for path, text, _ in helps(rootgen, "rootgen") if f"  {path}" not in text] == []
@@ -59,6 +62,31 @@ def test_every_key_is_in_the_reference(keys: tuple[str, ...]) -> None:
     known = {*schema.KEYS, *files._KEYS, *users._KEYS, *image._KEYS}
     assert set(keys) <= told
     assert told <= known
+
+
+def test_every_member_of_json_is_in_the_formats(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``docs/formats.md`` has each member that ``--json`` prints, in the command's own row."""
+    page = (_ROOT / "docs/formats.md").read_text()
+    rows = dict(re.findall(r"^\| `([a-z ]+) --[^|]*\| (.*) \|$", page, re.MULTILINE))
+    tree = str(tmp_path / "tree")
+    for command, arguments in {
+        "make": ["make", "true", "--out", tree, "--json"],
+        "deps": ["deps", "true", "--format", "json"],
+        "why": ["why", tree, "/etc/passwd", "--json"],
+        "check": ["check", tree, "--json"],
+        "diff": ["diff", tree, tree, "--json"],
+        "profile list": ["profile", "list", "--json"],
+        "run --explain": ["run", "--explain", "--json", tree, "--", "true"],
+    }.items():
+        assert run(arguments) == 0, capsys.readouterr().err
+        printed = json.loads(capsys.readouterr().out)
+        name = command.partition(" --")[0]
+        members = set(printed) - {"rootgen", "command"}
+        assert printed["rootgen"] == 1
+        assert printed["command"] == name
+        assert {one for one in members if f"`{one}`" not in rows[name]} == set(), command
 
 
 @pytest.mark.parametrize("page", _PAGES, ids=lambda page: page.name)
