@@ -1,3 +1,62 @@
-"""rootgen: names of programs in, the smallest root file system that runs them out."""
+"""rootgen: names of programs in, the smallest root file system that runs them out.
 
+The Python API has the commands' shape::
+
+    import rootgen
+
+    result = rootgen.make(rootgen.MakeRequest(programs=("bash", "ls"), out="./rootfs"))
+    status = rootgen.run(rootgen.RunRequest("./rootfs", ("ls", "/")))
+    for one in rootgen.deps(["git"]):
+        print([mapped.path for mapped in one.load.objects])
+
+What fails raises a ``RootgenError`` (``rootgen.errors``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rootgen.api.check import check
+    from rootgen.api.deps import deps
+    from rootgen.api.diff import diff
+    from rootgen.api.make import MakeRequest, MakeResult, make
+    from rootgen.api.run import RunRequest, run
+    from rootgen.api.why import why
+    from rootgen.errors import RootgenError
+
+__all__ = [
+    "MakeRequest",
+    "MakeResult",
+    "RootgenError",
+    "RunRequest",
+    "check",
+    "deps",
+    "diff",
+    "make",
+    "run",
+    "why",
+]
 __version__ = "0.1.0"
+
+_PLACES = {
+    "MakeRequest": "rootgen.api.make",
+    "MakeResult": "rootgen.api.make",
+    "RootgenError": "rootgen.errors",
+    "RunRequest": "rootgen.api.run",
+    "check": "rootgen.api.check",
+    "deps": "rootgen.api.deps",
+    "diff": "rootgen.api.diff",
+    "make": "rootgen.api.make",
+    "run": "rootgen.api.run",
+    "why": "rootgen.api.why",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import what is asked for when it is (PEP 562): ``import rootgen`` itself costs nothing."""
+    if name not in _PLACES:
+        raise AttributeError(f"module 'rootgen' has no attribute '{name}'")
+    from importlib import import_module
+
+    return getattr(import_module(_PLACES[name]), name)

@@ -1,1 +1,18 @@
-"""(vocabulary of api: written with the room)"""
+"""The use cases: each command's work as one function over the rooms below.
+
+=============  ===============================================================
+``make``       names and profiles → Plan, proven → tree
+``run``        a tree and a command → Launch → exit status
+``deps``       files → what their loader maps
+``why``        a tree and a path → the chains that brought it
+``check``      a tree → drift, and what no longer resolves
+``diff``       two trees → what makes one of the other
+``profile``    the shipped profiles, and the mistakes of any
+``targets``    what people type → paths within the root that is read
+``lacking``    what was not found → one message
+=============  ===============================================================
+
+The only place where rooms are combined. The public Python API is ``rootgen``
+itself, which takes its names from here; each module is imported when one of
+them is used.
+"""

@@ -60,7 +60,7 @@ class ProgressLine:
 
 
 def bar(phase: str, done: int, total: int) -> str:
-    """Return ``copying  [########----------------]  33 %``, or the count where there is no total."""
+    """Return ``copying  [########------]  33 %``, or the count where there is no total."""
     if total <= 0:
         return f"{printable(phase)}  {done}"
     part = min(max(done, 0), total) / total

@@ -42,34 +42,31 @@ def count_words(count: int, noun: str, plural: str = "") -> str:
     return f"{count} {noun if count == 1 else plural or f'{noun}s'}"
 
 
+# What a reason says: without and with its detail.
+_CLAUSES = {
+    ReasonKind.REQUESTED: ("asked for", "asked for as {detail}"),
+    ReasonKind.PROFILE: ("profile {by}", "profile {by}: {detail}"),
+    ReasonKind.ADDED: ("added from {by}", "added from {by}"),
+    ReasonKind.NEEDED: ("needed by {by}", "needed by {by} (DT_NEEDED {detail})"),
+    ReasonKind.INTERPRETER: ("interpreter of {by}", "interpreter of {by} (PT_INTERP {detail})"),
+    ReasonKind.SCRIPT: (
+        "interpreter of the script {by}",
+        "interpreter of the script {by} (#! {detail})",
+    ),
+    ReasonKind.PRELOAD: ("preloaded into {by}", "preloaded into {by} (/etc/ld.so.preload)"),
+    ReasonKind.LINK: ("link on the way to {by}", "link on the way to {by}"),
+    ReasonKind.PARENT: ("directory of {by}", "directory of {by}"),
+    ReasonKind.SKELETON: ("standard in every root file system",) * 2,
+    ReasonKind.CACHE: ("tells the loader where {by} is",) * 2,
+}
+
+
 def reason_words(reason: Reason) -> str:
     """Return one reason as a clause: ``needed by /usr/bin/bash (DT_NEEDED …)``."""
-    by, detail = printable(reason.by), printable(reason.detail)
-    match reason.kind:
-        case ReasonKind.REQUESTED:
-            return f"asked for as {detail}" if detail else "asked for"
-        case ReasonKind.PROFILE:
-            return f"profile {by}" + (f": {detail}" if detail else "")
-        case ReasonKind.ADDED:
-            return f"added from {by}"
-        case ReasonKind.NEEDED:
-            return f"needed by {by}" + (f" (DT_NEEDED {detail})" if detail else "")
-        case ReasonKind.INTERPRETER:
-            return f"interpreter of {by}" + (f" (PT_INTERP {detail})" if detail else "")
-        case ReasonKind.SCRIPT:
-            return f"interpreter of the script {by}" + (f" (#! {detail})" if detail else "")
-        case ReasonKind.PRELOAD:
-            return f"preloaded into {by} (/etc/ld.so.preload)"
-        case ReasonKind.LINK:
-            return f"link on the way to {by}"
-        case ReasonKind.PARENT:
-            return f"directory of {by}"
-        case ReasonKind.SKELETON:
-            return "standard in every root file system"
-        case ReasonKind.CACHE:
-            return (
-                f"tells the loader where {by} is" if by else "tells the loader where libraries are"
-            )
+    plain, detailed = _CLAUSES[reason.kind]
+    clause = detailed if reason.detail else plain
+    # Not nested formatting: a path may hold braces itself.
+    return clause.format(by=printable(reason.by), detail=printable(reason.detail))
 
 
 def _escaped(character: str) -> str:
