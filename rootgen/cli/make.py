@@ -10,8 +10,11 @@ import click
 from rootgen.api.make import MakeRequest
 from rootgen.api.make import make as make_tree
 from rootgen.cli.output import output_palette, write_json, write_lines
+from rootgen.errors import UsageError
 from rootgen.report.make import Remark, make_json, plan_lines, summary_lines
 from rootgen.report.progress import ProgressLine
+
+_EPOCH_DIGITS = 11  # past the year 5000
 
 
 @click.command(short_help="Write the root file system that programs need.")
@@ -59,7 +62,8 @@ def make(  # noqa: PLR0913 - one parameter for each option
       rootgen make ./server --add ./conf:/etc/server --out ./rootfs
 
     A PROGRAM is a name on the root's PATH, or a path. DIR is written beside
-    its place and renamed into it: all or nothing.
+    its place and renamed into it: all or nothing. With SOURCE_DATE_EPOCH set,
+    no file in it is newer than that.
     """
     request = MakeRequest(
         programs=programs,
@@ -71,6 +75,7 @@ def make(  # noqa: PLR0913 - one parameter for each option
         dry_run=dry_run,
         force=force,
         allow_missing=allow_missing,
+        epoch=_epoch(os.environ.get("SOURCE_DATE_EPOCH", "")),
     )
     with ProgressLine(sys.stderr, os.environ) as progress:
         result = make_tree(request, progress=progress)
@@ -82,6 +87,20 @@ def make(  # noqa: PLR0913 - one parameter for each option
     if dry_run:
         write_lines(plan_lines(result.plan))
     write_lines(summary_lines(result.plan, result.out, skipped, notes, output_palette()))
+
+
+def _epoch(written: str) -> int | None:
+    """Return the time (seconds) that no file may be newer than; None where none is set.
+
+    https://reproducible-builds.org/specs/source-date-epoch/
+    """
+    if not written:
+        return None
+    if not written.isascii() or not written.isdigit() or len(written) > _EPOCH_DIGITS:
+        raise UsageError(
+            f"SOURCE_DATE_EPOCH is '{written[:40]}', not a number of seconds since 1970"
+        )
+    return int(written)
 
 
 def _addition(written: str) -> tuple[str, str]:
