@@ -1,0 +1,69 @@
+"""Start-up is part of every command: nothing is imported before it is used."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+# What costs, and what each command may do without (DESIGN, section 6).
+_ALWAYS = ["networkx", "elftools", "rich", "importlib.metadata", "subprocess", "socket", "asyncio"]
+_HELP = [*_ALWAYS, "yaml", "json", "hashlib", "ctypes", "difflib", "concurrent", "tempfile"]
+
+_CODE = """
+import sys
+sys.argv = ["rootgen", *sys.argv[1:]]
+before = set(sys.modules)
+from rootgen.cli import main
+try:
+    main()
+except SystemExit as end:
+    print("\\nloaded:", *sorted(set(sys.modules) - before))
+    sys.exit(end.code)
+"""
+
+
+def _loaded(*arguments: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", _CODE, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.rpartition("loaded: ")[2].split())
+
+
+def _of(modules: set[str], names: list[str]) -> set[str]:
+    return {one for one in modules for name in names if one == name or one.startswith(f"{name}.")}
+
+
+def test_help() -> None:
+    """The help of rootgen imports click, and of rootgen only the table of commands."""
+    loaded = _loaded("--help")
+    assert not _of(loaded, _HELP)
+    assert _of(loaded, ["rootgen"]) <= {
+        "rootgen",
+        "rootgen.cli",
+        "rootgen.cli.commands",
+        "rootgen.cli.entry",
+        "rootgen.cli.group",
+        "rootgen.errors",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "without"),
+    [
+        (["deps", "--format", "list", "bash"], ["yaml", "hashlib", "json", "difflib", "ctypes"]),
+        (["deps", "bash"], ["yaml", "hashlib", "json", "difflib"]),
+        (["make", "--dry-run", "bash", "ls"], ["yaml", "difflib"]),
+        (["profile", "list"], ["hashlib", "ctypes"]),
+    ],
+    ids=" ".join,
+)
+def test_commands(arguments: list[str], without: list[str]) -> None:
+    """A command imports what it is about, and not what the others are about."""
+    assert not _of(_loaded(*arguments), [*_ALWAYS, *without])
