@@ -29,6 +29,8 @@ def find_program(name: str, search: str, directory: str) -> str:
     Relative names are taken from ``directory``. Raises NotFoundError, or
     NotExecutableError where nothing that was found can be executed.
     """
+    if not name:
+        raise NotFoundError("the name of the command is empty")
     root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         if "/" in name:

@@ -94,15 +94,21 @@ def _limit_lines(limits: tuple[Limit, ...]) -> Iterator[str]:
 
 
 def _root_lines(launch: Launch) -> Iterator[str]:
+    yield "The tree becomes a mount of its own; what is mounted from now on nobody else sees."
     yield f"$ ROOT={quote(launch.root)}"
     yield "$ mount --make-rprivate /"
     yield f"$ mount --rbind {_ROOT} {_ROOT}"
     if launch.root_flags:
         yield f"$ mount -o remount,bind,{flag_words(launch.root_flags)} {_ROOT}"
+    told = ""
     for step in launch.steps:
+        if (heading := _heading(step)) != told:
+            told = heading
+            yield told
         yield from (f"$ {command}" for command in step_commands(step))
     if launch.read_only:
         yield f"$ mount -o remount,bind,ro {_ROOT}"
+    yield "The tree becomes /, and the old root is let go of: no path leads there any more."
     yield f"$ cd {_ROOT}"
     if launch.pivot == "chroot":
         yield "$ mount --move . /; chroot ."
@@ -110,6 +116,18 @@ def _root_lines(launch: Launch) -> Iterator[str]:
         yield "$ pivot_root . . && umount -l ."
         if launch.pivot == "auto":
             yield "or, where that is refused (an initramfs): $ mount --move . /; chroot ."
+
+
+def _heading(step: Step) -> str:
+    match step:
+        case Protect(masked=True):
+            return "What of the kernel's own files tells of the host is hidden."
+        case Protect():
+            return "What turns knobs of the kernel, which all containers share, is read-only."
+        case Mount(bind=True, target=target) if not target.startswith("/dev/"):
+            return "What was asked for of the host is shown."
+        case _:
+            return "File systems that it would find on any machine are mounted, fresh ones."
 
 
 def step_commands(step: Step) -> tuple[str, ...]:

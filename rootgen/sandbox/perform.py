@@ -13,7 +13,7 @@ from rootgen.linux import message, namespace, process
 from rootgen.sandbox.cgroup import Groups
 from rootgen.sandbox.inside import be_process_one
 from rootgen.sandbox.place import failure
-from rootgen.sandbox.report import GO, TERMINAL, unpack_error
+from rootgen.sandbox.report import GO, unpack_error
 from rootgen.sandbox.signals import CAUGHT, status_of
 
 if TYPE_CHECKING:
@@ -39,6 +39,13 @@ def perform(launch: Launch) -> int:
     Raises LaunchError (NotFoundError, NotExecutableError) where the program
     was not started. This process must have one thread only.
     """
+    try:
+        return _with_streams(launch)
+    except OSError as error:
+        raise failure(f"launch {launch.command[0]} in {launch.root}", error) from error
+
+
+def _with_streams(launch: Launch) -> int:
     fillers = _fill_standard_descriptors()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, CAUGHT)
@@ -110,12 +117,14 @@ def _accompany(launch: Launch, groups: Groups, channel: int, child: int) -> int:
         if launch.id_map is not None:
             _write_maps(launch.id_map, child)
         message.send(channel, GO)
+        told = _next_message(channel) if launch.terminal else (b"", None)
+        status = _supervise(child) if told[1] is None else _relay(told[1], child)
     except BaseException:
+        # Whatever went wrong out here, nothing goes on in there.
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         raise
-    status = _relay(channel, child) if launch.terminal else _supervise(child)
-    error = _error_from(channel)
+    error = unpack_error(told[0]) or _error_from(channel)
     if error is None:
         return status
     if isinstance(error, NotFoundError) and not error.hint:
@@ -185,16 +194,8 @@ def _supervise(child: int) -> int:
                 os.kill(os.getpid(), signal.SIGSTOP)
 
 
-def _relay(channel: int, child: int) -> int:
-    """Wait for the terminal that the child opens, and relay it to ours."""
-    said, terminal = _next_message(channel)
-    if said != TERMINAL or terminal is None:
-        # It failed before: what it said is read again by who asks for errors.
-        status = status_of(os.waitpid(child, 0)[1])
-        error = unpack_error(said)
-        if error is not None:
-            raise error
-        return status
+def _relay(terminal: int, child: int) -> int:
+    """Relay the terminal that the child opened to ours; return the child's exit status."""
     from rootgen.sandbox.relay import Relay
 
     signals = process.signal_descriptor(CAUGHT)

@@ -51,6 +51,7 @@ def test_not_found(tree: Path) -> None:
     assert b"bahs" in done.stderr
     assert b"bash" in done.stderr
     assert launch(tree, "/bin/none").returncode == 127
+    assert launch(tree, "").returncode == 127
 
 
 @pytest.mark.parametrize("kind", ["no x bit", "directory", "no format", "empty"])
@@ -169,9 +170,33 @@ def test_stopped_program(tree: Path) -> None:
     assert process.returncode == 6
 
 
-@pytest.mark.parametrize("arguments", [["run"], ["run", "TREE"], ["run", "TREE", "--"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run"],
+        ["run", "TREE"],
+        ["run", "TREE", "--"],
+        ["run", "TREE", "--read-only", "--", "true"],
+        ["run", "--json", "TREE", "--", "true"],
+        ["run", "--bind", "/etc", "TREE", "--", "true"],
+        ["run", "--bind", "/etc:etc", "TREE", "--", "true"],
+        ["run", "--bind", "/etc:/../etc", "TREE", "--", "true"],
+        ["run", "--tmpfs", "/", "TREE", "--", "true"],
+        ["run", "--env", "=x", "TREE", "--", "true"],
+        ["run", "--memory", "12Q", "TREE", "--", "true"],
+        ["run", "--memory", "-1", "TREE", "--", "true"],
+        ["run", "--memory", "nan", "TREE", "--", "true"],
+        ["run", "--cpus", "0", "TREE", "--", "true"],
+        ["run", "--pids", "0", "TREE", "--", "true"],
+        ["run", "--net", "pasta", "TREE", "--", "true"],
+        ["run", "--pivot", "none", "TREE", "--", "true"],
+        ["run", "--hostname", "a/b", "TREE", "--", "true"],
+        ["shell"],
+        ["shell", "TREE", "more"],
+    ],
+)
 def test_usage(tree: Path, arguments: list[str]) -> None:
-    """No tree or no command is wrong usage."""
+    """No tree, no command, and options that make no sense are wrong usage; nothing is run."""
     line = [str(tree) if word == "TREE" else word for word in arguments]
     done = subprocess.run([ROOTGEN, *line], capture_output=True, check=False, timeout=60)
     assert done.returncode == 2

@@ -226,3 +226,24 @@ def test_shell_without_a_terminal(tree: Path) -> None:
         [ROOTGEN, "shell", str(tree)], input=b"echo $0; exit 7\n", capture_output=True, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (7, b"bash\n", b"")
+
+
+def test_pipeline(tree: Path) -> None:
+    """In a pipeline at a terminal Ctrl-C, Ctrl-Z and fg do as for any program."""
+    line = " ".join(command_line(tree, "sh", "-c", "'sleep 1000; echo not-reached'"))
+    with Terminal(["/bin/bash", "--norc", "--noprofile", "-i"]) as terminal:
+        terminal.run("PS1='>''>'", ">>")
+        terminal.send(f"{line} | cat\n")
+        time.sleep(0.7)
+        terminal.send("\x1a")
+        terminal.expect("Stopped")
+        terminal.run("echo stopped-${PIPESTATUS[0]}", r"stopped-\d+\r\n")
+        terminal.send("fg\n")
+        terminal.expect("cat\r\n")
+        time.sleep(0.3)
+        terminal.send("\x03")
+        terminal.expect(">>")
+        terminal.run("jobs; echo status-$?", r"status-0\r\n")
+        assert b"not-reached" not in terminal.seen
+        terminal.send("exit 0\n")
+        assert terminal.wait() == 0
