@@ -160,7 +160,7 @@ def _intended(entry: Entry, claim: Entry | None, seen: Seen, *, ordinary: bool) 
     entry = entry._replace(reasons=claim.reasons)
     if entry.path in seen.unread and (entry.size, entry.mode) == (claim.size, claim.mode):
         # Its own mode keeps us out, as it was meant to.
-        entry = entry._replace(sha256=claim.sha256)
+        entry = entry._replace(sha256=claim.sha256, xattrs=claim.xattrs)
     if not ordinary:
         return entry
     if (entry.uid, entry.gid) == seen.owner:
@@ -302,7 +302,13 @@ def _hashed(entry: Entry, descriptor: int) -> Entry:
 
 
 # Attributes of the host's policy or file system, which a Plan never has (plan.collect).
-_HOST_ATTRIBUTES = ("security.selinux", "security.ima", "security.evm", "system.nfs4_acl")
+_HOST_ATTRIBUTES = (
+    "security.selinux",
+    "security.ima",
+    "security.evm",
+    "system.nfs4_acl",
+    "trusted.",
+)
 
 
 def _attributes(place: int | str) -> tuple[tuple[str, bytes], ...]:
