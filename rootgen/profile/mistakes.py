@@ -43,6 +43,9 @@ class Mistakes:
         """Note a mistake."""
         if len(message) > _LONGEST:
             message = f"{message[:_LONGEST]}…"
+        if not message.isprintable():
+            # One mistake is one line, whatever the word that it repeats.
+            message = "".join(one if one.isprintable() else _escaped(one) for one in message)
         self._found[Mistake(place, message)] = None
 
     def raise_if_any(self) -> None:
@@ -69,6 +72,10 @@ class Mistakes:
             return (files[one.place.file], one.place.line, one.place.column)
 
         return sorted(self._found, key=order)
+
+
+def _escaped(sign: str) -> str:
+    return sign.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -54,6 +54,10 @@ UID = "uid must be a decimal number from 0 to 4294967294"
         ('programs: ["a\\0b"]', "2:12: a character that no file name or text can have"),
         ("libraries: [{}]", "2:13: a library needs a 'name'"),
         ("name: a b", "2:7: name 'a b' must be letters, digits and '_.+-', with '/' between"),
+        (
+            'name: "a\\nb\\e"',
+            "2:7: name 'a\\nb\\x1b' must be letters, digits and '_.+-', with '/' between",
+        ),
         ("name: ../x", "2:7: name '../x' must be letters, digits and '_.+-', with '/' between"),
         ("description: [a]", "2:14: description must be text, not a list"),
         ("name: a\nname: b", "3:1: key 'name' is given twice; first in line 2"),

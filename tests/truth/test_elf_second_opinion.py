@@ -58,27 +58,29 @@ def _told(read: Callable[[], ElfFacts]) -> str:
         return str(error)
 
 
-def _compare(paths: list[str]) -> None:
+def _compare(paths: list[str], record: Callable[[str, object], None], what: str) -> None:
     differing = [line for line in map(_agree, paths) if line]
-    print(f"compared {len(paths)} ELF files")
+    record("figure", f"facts of {what}: {len(paths)} files, as pyelftools reads them")
     assert len(paths) > 20
     assert not differing, "\n".join(differing)
 
 
 @pytest.mark.parametrize("chunk", range(_CHUNKS))
-def test_programs(chunk: int) -> None:
+def test_programs(chunk: int, record_property: Callable[[str, object], None]) -> None:
     """Every program of /usr/bin, /usr/sbin and /usr/libexec says the same to both."""
     paths = [path for top in _COMMON for path in _elf_files(top)]
-    _compare([path for path in paths if _chunk(path) == chunk])
+    chosen = [path for path in paths if _chunk(path) == chunk]
+    _compare(chosen, record_property, f"programs ({chunk + 1} of {_CHUNKS})")
 
 
 @pytest.mark.parametrize("chunk", range(_CHUNKS))
-def test_libraries(chunk: int) -> None:
+def test_libraries(chunk: int, record_property: Callable[[str, object], None]) -> None:
     """Every ELF file of /usr/lib says the same to both."""
-    _compare([path for path in _elf_files("/usr/lib") if _chunk(path) == chunk])
+    chosen = [path for path in _elf_files("/usr/lib") if _chunk(path) == chunk]
+    _compare(chosen, record_property, f"libraries ({chunk + 1} of {_CHUNKS})")
 
 
 @pytest.mark.long
-def test_everything() -> None:
+def test_everything(record_property: Callable[[str, object], None]) -> None:
     """Every ELF file beneath /usr says the same to both."""
-    _compare(list(_elf_files("/usr")))
+    _compare(list(_elf_files("/usr")), record_property, "everything beneath /usr")
