@@ -2,7 +2,8 @@
 
 Vocabulary: a *Load* (``load``) is one program's process: the objects that
 would be mapped, in the loader's order, and what lacks. ``system`` answers for
-one root, ``root`` remembers what was read of it; ``glibc`` walks breadth first as
+one root, ``root`` remembers what was read of it; ``process`` asks ``glibc``
+or ``musl``, as the interpreter is. ``glibc`` walks breadth first as
 ``elf/dl-deps.c`` does, asking ``search`` for one name at a time as
 ``elf/dl-load.c`` does; ``tokens`` expands ``$ORIGIN``, ``$LIB`` and
 ``$PLATFORM``. ``cache`` reads and writes ``ld.so.cache``, ``configuration``

@@ -9,8 +9,6 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING
 
-from rootgen.elf.facts import ET_CORE, ET_DYN, ET_EXEC, ET_REL
-from rootgen.errors import ElfError, LoaderError, MissingError, SysrootError
 from rootgen.ldso.load import How, Load, Mapped, Missing, Need, NeedKind
 from rootgen.ldso.machine import machine_of
 from rootgen.ldso.search import Outcome, Requester, search
@@ -20,40 +18,17 @@ from rootgen.sysroot.port import Kind
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rootgen.elf.facts import ElfFacts
     from rootgen.ldso.root import Root
 
 PRELOAD_PATH = "/etc/ld.so.preload"
 _PRELOAD_LIMIT = 1 << 16
-_DF_1_PIE = 0x08000000
-_MUSL = "ld-musl-"
 
 
-def load_program(root: Root, opened: str, library_path: tuple[str, ...]) -> Load:
-    """Return the process of the program (or shared library) at ``opened``.
+def load_program(root: Root, program: Mapped, library_path: tuple[str, ...]) -> Load:
+    """Return the process of ``program``, whose interpreter is glibc's loader.
 
-    Raises MissingError where nothing is there, ElfError where it is no
-    program, SysrootError where it cannot be read, LoaderError for a program
-    of another libc.
+    A shared library given as the program is loaded as ``ld.so LIBRARY`` does.
     """
-    found = root.sysroot.lookup(opened)
-    if found is None:
-        raise MissingError(f"no such program: {opened}")
-    if found.node.kind is not Kind.FILE:
-        raise SysrootError(f"{opened} is a {found.node.kind.value}, not a program")
-    facts = root.facts(found)
-    _check_type(opened, facts)
-    if posixpath.basename(facts.interpreter or "").startswith(_MUSL):
-        raise LoaderError(
-            f"{opened} is linked with musl, whose loader's rules rootgen does not know yet",
-            hint="a static build of it needs no loader",
-        )
-    program = Mapped(opened, found, facts, How.PROGRAM)
-    is_static = not facts.dynamic or (
-        facts.interpreter is None and bool(facts.dt_flags_1 & _DF_1_PIE)
-    )
-    if facts.interpreter is None and is_static:
-        return Load((program,), (), ())
     process = _Process(root, program, library_path)
     process.run()
     return process.load()
@@ -236,11 +211,3 @@ class _Process:
             text = file.pread(_PRELOAD_LIMIT, 0).decode("utf-8", "surrogateescape")
         for line in text.splitlines():
             yield from line.partition("#")[0].replace(":", " ").split()
-
-
-def _check_type(opened: str, facts: ElfFacts) -> None:
-    if facts.type in {ET_EXEC, ET_DYN}:
-        return
-    what = {ET_REL: "a relocatable object (.o), not linked yet", ET_CORE: "a core dump"}
-    described = what.get(facts.type, f"of the unknown ELF type {facts.type}")
-    raise ElfError(f"{opened} is {described}; it loads nothing")

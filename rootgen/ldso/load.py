@@ -27,6 +27,7 @@ class How(Enum):
     RUNPATH = "RUNPATH"
     CACHE = "ld.so.cache"
     CONFIGURATION = "ld.so.conf"
+    PATH_FILE = "ld-musl path file"
     DEFAULT = "default directory"
 
 

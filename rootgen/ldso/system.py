@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rootgen.ldso.cpu import BASELINE
-from rootgen.ldso.glibc import load_program
+from rootgen.ldso.process import load_program
 from rootgen.ldso.root import Root
 from rootgen.ldso.search import Requester, search
 

@@ -29,7 +29,7 @@ class Thing(NamedTuple):
     program: bool = False
 
 
-def link(things: Sequence[Thing], root: Path) -> None:
+def link(things: Sequence[Thing], root: Path, interpreter: str = LOADER) -> None:
     """Link every one of ``things`` beneath ``root``.
 
     DT_NEEDED is what an object was linked with: a stub whose SONAME is the
@@ -44,7 +44,7 @@ def link(things: Sequence[Thing], root: Path) -> None:
         target = root / thing.path.lstrip("/")
         target.parent.mkdir(parents=True, exist_ok=True)
         command = ["ld", "--no-as-needed", "--hash-style=gnu", "-o", str(target), str(source)]
-        command += ["-pie", f"--dynamic-linker={LOADER}"] if thing.program else ["-shared"]
+        command += ["-pie", f"--dynamic-linker={interpreter}"] if thing.program else ["-shared"]
         command += ["-soname", thing.soname] if thing.soname else []
         if thing.rpath:
             command += ["--disable-new-dtags", "-rpath", thing.rpath]
