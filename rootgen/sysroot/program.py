@@ -55,9 +55,13 @@ def _no_path(sysroot: Sysroot, path: str) -> MissingError:
         prefix = "/".join(parts[:end])
         if sysroot.lookup(prefix) is None:
             directory = "/".join(parts[: end - 1]) or "/"
+            found = sysroot.lookup(directory)
+            real = found.path.rstrip("/") if found is not None else directory
+            node = sysroot.node(f"{real}/{parts[end - 1]}")
+            if node is not None and node.kind is Kind.SYMLINK:
+                why = f"{prefix} is a symbolic link that leads nowhere: it says {node.target}"
+                return MissingError(f"no such program: {path}", why=(why,))
             why = f"{directory} has no {parts[end - 1]}"
-            if sysroot.node(prefix) is not None:
-                why = f"{prefix} is a symbolic link that leads nowhere"
             near = _nearest(parts[end - 1], _names(sysroot, directory))
             return MissingError(f"no such program: {path}", why=(why,), hint=_did_you_mean(near))
     return MissingError(f"no such program: {path}")
@@ -65,11 +69,25 @@ def _no_path(sysroot: Sysroot, path: str) -> MissingError:
 
 def _no_name(sysroot: Sysroot, name: str, search_path: Sequence[str]) -> MissingError:
     names = {other for directory in search_path for other in _names(sysroot, directory)}
-    return MissingError(
-        f"no such program: {name}",
-        why=(f"searched {':'.join(search_path)} in {sysroot.name}",),
-        hint=_did_you_mean(_nearest(name, sorted(names))),
-    )
+    searched = f"searched {':'.join(search_path)} in {sysroot.name}"
+    unusable = [
+        f"{directory}/{name} {_unusable(sysroot, directory, name)}"
+        for directory in search_path
+        if name in _names(sysroot, directory)
+    ]
+    near = _nearest(name, sorted(names - {name}))
+    hint = "" if unusable else _did_you_mean(near)
+    return MissingError(f"no such program: {name}", why=(*unusable, searched), hint=hint)
+
+
+def _unusable(sysroot: Sysroot, directory: str, name: str) -> str:
+    """Say why ``name`` in ``directory`` is not the program of that name."""
+    found = sysroot.lookup(f"{directory}/{name}")
+    if found is None:
+        return "is a symbolic link that leads nowhere"
+    if found.node.kind is Kind.FILE:
+        return "is not executable"
+    return f"is a {found.node.kind.value}"
 
 
 def _names(sysroot: Sysroot, directory: str) -> Sequence[str]:

@@ -7,7 +7,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rootgen.closure.script import (
@@ -60,7 +60,6 @@ _ENDS = st.sampled_from([b"\n", b"\nrest", b"", b"\0", b"\0\n", b" \n", b" ", b"
     end=_ENDS,
     length=st.none() | st.integers(LINE_LIMIT - 8, LINE_LIMIT + 3),
 )
-@settings(max_examples=150)
 def test_what_the_kernel_starts(
     probe: str, before: bytes, between: bytes, argument: bytes, end: bytes, length: int | None
 ) -> None:
@@ -143,7 +142,6 @@ def test_what_env_starts(argument: str, tmp_path: Path) -> None:
 
 
 @given(st.text(alphabet="ab '\"\\_#\tc$n", max_size=12))
-@settings(max_examples=100)
 def test_words_as_env_splits_them(probe: str, text: str) -> None:
     """Quotes, escapes and comments come apart as env -S has it, where env accepts them."""
     started = _arguments(["/usr/bin/env", f"-S{probe} {text}", "last"])

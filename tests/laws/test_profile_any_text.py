@@ -71,14 +71,14 @@ def test_any_bytes(tmp_path: Path, data: bytes) -> None:
     _check(tmp_path, data)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(_texts())
 def test_words_in_any_order(tmp_path: Path, text: str) -> None:
     """Words of the language in any order are read or refused."""
     _check(tmp_path, f"rootgen: 1\n{text}".encode())
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(st.sampled_from(KEYS), _values(), max_size=5))
 def test_any_values(tmp_path: Path, table: dict[str, str]) -> None:
     """Any value under any key is read, or refused by its kind."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from rootgen.errors import MissingError, RootgenError
 from rootgen.sysroot.memory import draw
 from rootgen.sysroot.program import find_program
+
+if TYPE_CHECKING:
+    from rootgen.sysroot.port import Sysroot
 
 DRAWING = """
 bin -> usr/bin
@@ -16,6 +21,7 @@ usr/
     ls = x
     broken -> nowhere
     dir/
+    plain = x
   sbin/
     ls = other
   lib/
@@ -29,7 +35,14 @@ usr/
 )
 def test_found(name: str, opened: str) -> None:
     """Names go by the root's own PATH, /usr/sbin before /usr/bin; paths are taken as they are."""
-    assert find_program(draw(DRAWING), name)[0] == opened
+    assert find_program(_root(), name)[0] == opened
+
+
+def _root() -> Sysroot:
+    """Draw the root; one of its programs may not be executed."""
+    root = draw(DRAWING)
+    root._nodes["/usr/bin/plain"] = root._nodes["/usr/bin/plain"]._replace(mode=0o644)
+    return root
 
 
 @pytest.mark.parametrize(
@@ -39,7 +52,13 @@ def test_found(name: str, opened: str) -> None:
         ("/usr/bin/bsh", "/usr/bin has no bsh"),
         ("/usr/bin/bsh", "did you mean bash"),
         ("/usr/bim/bash", "did you mean bin"),
-        ("/usr/bin/broken", "leads nowhere"),
+        ("/usr/bin/broken", "broken is a symbolic link that leads nowhere: it says nowhere"),
+        ("/bin/broken", "broken is a symbolic link that leads nowhere: it says nowhere"),
+        ("/bin/broken/x", "/bin/broken is a symbolic link that leads nowhere: it says nowhere"),
+        ("/usr/bin/ls/x", "/usr/bin/ls has no x"),
+        ("broken", "/usr/bin/broken is a symbolic link that leads nowhere"),
+        ("dir", "/usr/bin/dir is a directory"),
+        ("plain", "/usr/bin/plain is not executable"),
         ("/usr/bin/dir", "is a directory"),
         ("dir", "no such program: dir"),
         ("data", "no such program: data"),
@@ -51,6 +70,7 @@ def test_found(name: str, opened: str) -> None:
 def test_not_found(name: str, message: str) -> None:
     """Every failure says what was asked for and what comes near."""
     with pytest.raises(RootgenError) as caught:
-        find_program(draw(DRAWING), name)
+        find_program(_root(), name)
     assert message in str(caught.value)
     assert isinstance(caught.value, MissingError) or "is a directory" in message
+    assert f"did you mean {name.rpartition('/')[2]}" not in str(caught.value)
