@@ -9,7 +9,6 @@ from rootgen.api.targets import open_sysroot, path_within
 from rootgen.errors import PlanError, UsageError
 from rootgen.plan.as_sysroot import PlanSysroot
 from rootgen.plan.assemble import Assembly, Wish, assemble, with_entry
-from rootgen.plan.loader_cache import cache_entry
 from rootgen.plan.proof import divergences
 from rootgen.plan.rules import Addition
 from rootgen.profile.model import Profile
@@ -121,8 +120,11 @@ def _proven(assembly: Assembly, sysroot: DirectorySysroot, host: DirectorySysroo
     if not differing:
         return assembly
     # The host's loader found it through its cache; the tree has none yet.
-    entry = cache_entry(assembly.loads, sysroot)
-    plan = with_entry(assembly.plan, entry)
+    from rootgen.plan.loader_cache import loader_entries
+
+    plan = assembly.plan
+    for entry in loader_entries(assembly.loads, sysroot):
+        plan = with_entry(plan, entry)
     remaining = divergences(assembly.loads, PlanSysroot(plan, sysroot, host))
     if remaining:
         raise PlanError(

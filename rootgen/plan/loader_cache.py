@@ -1,4 +1,4 @@
-"""The target's own ``ld.so.cache``, where its loader would not find a library without one."""
+"""What tells the target's loaders where libraries are, where they would not find one without."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from rootgen.ldso.cache import CACHE_PATH, Record, encode_cache
 from rootgen.ldso.load import How
 from rootgen.ldso.machine import machine_of
-from rootgen.plan.entry import Entry, EntryKind, Inline, Reason, ReasonKind
+from rootgen.ldso.musl import path_file
+from rootgen.plan.entry import Entry, EntryKind, FromSysroot, Inline, Reason, ReasonKind
 from rootgen.plan.rules import real_target
 
 if TYPE_CHECKING:
@@ -19,24 +20,30 @@ if TYPE_CHECKING:
 _CACHED = {How.CACHE, How.CONFIGURATION}
 
 
-def cache_entry(loads: Mapping[str, Load], sysroot: Sysroot) -> Entry:
-    """Return the entry of ``/etc/ld.so.cache`` that lets every one of ``loads`` find its objects.
+def loader_entries(loads: Mapping[str, Load], sysroot: Sysroot) -> tuple[Entry, ...]:
+    """Return what lets the loaders of the target find the objects of every one of ``loads``.
 
-    It names what a cache (or, in a root without one, ld.so.conf) led to,
-    and nothing else. ``loads`` are by the path each program was opened at.
+    ``/etc/ld.so.cache``, naming what a cache (or, in a root without one,
+    ld.so.conf) led to and nothing else; musl's path files as they are.
+    ``loads`` are by the path each program was opened at.
     """
+    return (*_cache(loads, sysroot), *_path_files(loads, sysroot))
+
+
+def _cache(loads: Mapping[str, Load], sysroot: Sysroot) -> Iterator[Entry]:
     found = dict(_found_through_cache(loads))
+    if not found:
+        return
     libraries = [(name, Record(flags, path)) for (name, flags), path in found.items()]
-    order = next((load.objects[0].facts.byte_order for load in loads.values()), "little")
+    order = next(load.objects[0].facts.byte_order for load in loads.values())
     data = encode_cache(libraries, order)
-    by = min(found.values(), default="")
-    return Entry(
+    yield Entry(
         real_target(sysroot, CACHE_PATH),
         EntryKind.FILE,
         0o644,
         size=len(data),
         content=Inline(data),
-        reasons=(Reason(ReasonKind.CACHE, by),),
+        reasons=(Reason(ReasonKind.CACHE, min(found.values())),),
     )
 
 
@@ -51,3 +58,24 @@ def _found_through_cache(
             mapped = load.objects[need.target]
             if mapped.how in _CACHED:
                 yield (need.name, flags), mapped.path
+
+
+def _path_files(loads: Mapping[str, Load], sysroot: Sysroot) -> Iterator[Entry]:
+    wanted = {
+        path_file(load.objects[0].facts.interpreter or ""): mapped.path
+        for load in loads.values()
+        for mapped in load.objects
+        if mapped.how is How.PATH_FILE
+    }
+    for path, by in wanted.items():
+        found = sysroot.lookup(path)
+        if found is not None:
+            yield Entry(
+                found.path,
+                EntryKind.FILE,
+                0o644,
+                mtime=found.node.mtime,
+                size=found.node.size,
+                content=FromSysroot(found.path),
+                reasons=(Reason(ReasonKind.CACHE, by),),
+            )

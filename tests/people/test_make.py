@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def chroot(root: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    """Enter ``root`` by chroot(8) alone and run ``command`` there."""
+    """By chroot(8) alone, enter ``root`` and run ``command`` there."""
     line = ["chroot", str(root), *command]
     if os.geteuid() != 0:
         line = ["unshare", "--user", "--map-root-user", *line]
@@ -197,3 +197,29 @@ def test_metadata(tmp_path: Path) -> None:
     assert os.stat(there / "sparse").st_blocks * 512 < 1 << 20
     assert os.path.samefile(there / "sparse", there / "twin")
     succeed("check", str(out))
+
+
+@pytest.mark.parametrize("has_file", [True, False])
+def test_musl(tmp_path: Path, has_file: bool) -> None:
+    """A musl program is found in its tree as in its source, with the path file where it counts."""
+    loader = "/lib/ld-musl-x86_64.so.1"
+    root = tmp_path / "root"
+    where = "odd" if has_file else "usr/local/lib"
+    link(
+        [
+            Thing("usr/bin/prog", ("liba.so", "libc.so"), program=True),
+            Thing(f"{where}/liba.so"),
+        ],
+        root,
+        loader,
+    )
+    (root / "lib").mkdir(exist_ok=True)
+    shutil.copy(loader, root / loader.lstrip("/"))
+    (root / "etc").mkdir()
+    if has_file:
+        (root / "etc/ld-musl-x86_64.path").write_text("/odd\n")
+    out = tmp_path / "out"
+    succeed("make", "prog", "--sysroot", str(root), "--out", str(out))
+    listed = chroot(out, loader, "--list", "/usr/bin/prog").stdout
+    assert f"liba.so => /{where}/liba.so" in listed
+    assert (out / "etc/ld-musl-x86_64.path").exists() == has_file

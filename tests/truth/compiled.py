@@ -35,6 +35,7 @@ def link(things: Sequence[Thing], root: Path, interpreter: str = LOADER) -> None
     DT_NEEDED is what an object was linked with: a stub whose SONAME is the
     string wanted stands in for each.
     """
+    root.mkdir(parents=True, exist_ok=True)
     source = root / "nothing.o"
     subprocess.run(
         ["gcc", "-c", "-x", "c", "-", "-o", source, "-fPIC"], input=b"int x;", check=True
