@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def chroot(root: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    """By chroot(8) alone, enter ``root`` and run ``command`` there."""
+    """Run a command in a root that was entered by chroot alone."""
     line = ["chroot", str(root), *command]
     if os.geteuid() != 0:
         line = ["unshare", "--user", "--map-root-user", *line]
