@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rootgen.linux.mount import MS_RDONLY
 from rootgen.sandbox.launch import Link, Mount, Node, Protect
+from rootgen.sandbox.mounts import MANIFEST
 from rootgen.sandbox.place import flag_words
 
 if TYPE_CHECKING:
@@ -120,6 +121,8 @@ def _root_lines(launch: Launch) -> Iterator[str]:
 
 def _heading(step: Step) -> str:
     match step:
+        case Protect(path=path) if path == MANIFEST:
+            return "The tree's manifest is a claim that its own programs may not rewrite."
         case Protect(masked=True):
             return "What of the kernel's own files tells of the host is hidden."
         case Protect():

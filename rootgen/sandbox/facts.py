@@ -58,7 +58,10 @@ def read_facts(root: str, options: Options, environ: Mapping[str, str]) -> Facts
     """Read what a launch of the tree ``root`` depends on; raise LaunchError."""
     descriptor = _open_tree(root)
     try:
+        absolute = os.path.abspath(root)
         accounts = _read_accounts(descriptor)
+    except FileNotFoundError as error:
+        raise LaunchError(f"the directory that {root} is relative to is gone") from error
     finally:
         os.close(descriptor)
     effective = capability.effective()
@@ -66,7 +69,7 @@ def read_facts(root: str, options: Options, environ: Mapping[str, str]) -> Facts
     all_ids = _initial_user_namespace()
     limited = (options.memory, options.cpus, options.pids) != (None, None, None)
     return Facts(
-        root=os.path.abspath(root),
+        root=absolute,
         caller=_read_caller(privileged=privileged),
         privileged=privileged,
         all_ids=all_ids,

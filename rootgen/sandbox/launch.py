@@ -4,8 +4,8 @@ Nothing here does anything. A Launch is computed (``compose``), told
 (``explain``) and performed (``perform``); what is not in it does not happen.
 """
 
-from __future__ import annotations
-
+# No annotations from __future__ here: NamedTuple would compile each of them again, which is half
+# of what this module costs at start-up.
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Launch(NamedTuple):
     hostname: str
     loopback: bool
     # Act 2: limits
-    limits: tuple[Limit, ...]
+    limits: tuple["Limit", ...]
     # Act 3: the root and what is mounted in it
     root: str
     root_flags: int

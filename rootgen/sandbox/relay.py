@@ -32,7 +32,10 @@ class RawTerminal:
         """Remember the modes that the terminal has now."""
         self._descriptor = descriptor
         self._termios = load_termios()
-        self._modes = self._termios.tcgetattr(descriptor)
+        try:
+            self._modes = self._termios.tcgetattr(descriptor)
+        except self._termios.error as error:
+            raise OSError(*error.args) from error
 
     def __enter__(self) -> RawTerminal:
         """Make it raw."""
@@ -160,6 +163,9 @@ class Relay:
                 self._resize()
             elif self._status is None:
                 os.kill(self._child, number)
+            else:
+                self._close_inner()  # who waits for the last output to be shown waits no longer
+                self._to_screen = b""
 
     def _reap(self) -> None:
         child, status = os.waitpid(self._child, os.WNOHANG)
@@ -169,8 +175,14 @@ class Relay:
             self._retry_at = 0.0
 
     def _resize(self) -> None:
-        if self._inner >= 0 and self._deadline is None:
+        if self._inner < 0:
+            return
+        try:
             copy_size(_INPUT, self._inner)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            self._hang_up()  # whose SIGCONT it was
 
     def _read_input(self) -> None:
         try:
@@ -185,8 +197,7 @@ class Relay:
 
     def _hang_up(self) -> None:
         """Our terminal is gone: so is the one inside, and soon everyone who was on it."""
-        os.close(self._inner)
-        self._inner = -1
+        self._close_inner()
         self._to_inner = self._to_screen = b""
         if self._status is None:
             self._deadline = time.monotonic() + _GRACE
@@ -219,6 +230,10 @@ class Relay:
         if self._status is None:
             self._retry_at = time.monotonic() + _RETRY
         else:
+            self._close_inner()
+
+    def _close_inner(self) -> None:
+        if self._inner >= 0:
             os.close(self._inner)
             self._inner = -1
 
