@@ -12,12 +12,12 @@ from rootgen.closure.graph import EdgeKind
 from rootgen.closure.resolve import Gathering
 from rootgen.closure.script import parse_shebang
 from rootgen.elf.reader import is_elf
-from rootgen.errors import ElfError, LoaderError, MissingError
+from rootgen.errors import ElfError, LoaderError, MissingError, SysrootError
 from rootgen.ldso.system import System
 from rootgen.plan import rules, skeleton
 from rootgen.plan.as_sysroot import PlanSysroot, Union
 from rootgen.plan.collect import Collection, Skipped
-from rootgen.plan.entry import Entry, EntryKind, Reason, ReasonKind
+from rootgen.plan.entry import Entry, EntryKind, Reason, ReasonKind, wanted_by
 from rootgen.plan.plan import Plan
 from rootgen.profile.model import Profile
 from rootgen.sysroot.port import Kind
@@ -181,6 +181,10 @@ def _add_rules(wish: Wish, root: Union, collection: Collection) -> None:
         uid, gid = rules.owners_of(rule, wish.profile.users)
         for found in finds:
             node = found.node
+            if rule.optional and not _is_readable(root, found):
+                why = f"may not be read; optional in {rule.profile}"
+                collection.skipped.append(Skipped(found.path, why))
+                continue
             if node.kind is not Kind.SYMLINK:
                 node = node._replace(
                     mode=node.mode
@@ -193,14 +197,28 @@ def _add_rules(wish: Wish, root: Union, collection: Collection) -> None:
     _raise_all(problems)
 
 
+def _is_readable(root: Union, found: Found) -> bool:
+    if found.node.kind is not Kind.FILE:
+        return True
+    try:
+        with root.open(found.path):
+            return True
+    except SysrootError:
+        return False
+
+
 def _examine(collection: Collection, gathering: Gathering, root: Union) -> None:
     """Give every ELF file and executable script among the files added a closure of its own."""
     for path in list(collection.paths()):
         node = root.node(path)
         if node is None or node.kind is not Kind.FILE:
             continue
-        with root.open(path) as file:
-            head = file.pread(4, 0)
+        try:
+            with root.open(path) as file:
+                head = file.pread(4, 0)
+        except SysrootError as error:
+            why = wanted_by(collection.reasons(path))
+            raise SysrootError(error.what, why=why, hint=error.hint) from error
         script = bool(node.mode & 0o111) and parse_shebang(head + b"/\n") is not None
         if not (is_elf(head) or script):
             continue

@@ -115,6 +115,10 @@ class Collection:
             )
         self.add_entry(entry)
 
+    def reasons(self, path: str) -> list[Reason]:
+        """Return the reasons collected so far for ``path``."""
+        return list(self._reasons.get(path, ()))
+
     def paths(self) -> Iterable[str]:
         """Return the paths collected so far."""
         return self._entries.keys()

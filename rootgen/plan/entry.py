@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class EntryKind(Enum):
@@ -84,3 +87,19 @@ class Entry(NamedTuple):
     xattrs: tuple[tuple[str, bytes], ...] = ()
     sha256: str = ""
     reasons: tuple[Reason, ...] = ()
+
+
+def wanted_by(reasons: Sequence[Reason]) -> tuple[str, ...]:
+    """Say who wants an entry, for an error that is about its content."""
+    if not reasons:
+        return ()
+    reason = reasons[0]
+    match reason.kind:
+        case ReasonKind.ADDED:
+            return (f"wanted by --add {reason.by}",)
+        case ReasonKind.PROFILE:
+            return (f"wanted by profile {reason.by}: {reason.detail}",)
+        case ReasonKind.REQUESTED:
+            return (f"asked for as {reason.detail}",)
+        case _:
+            return (f"{reason.kind.value} of {reason.by} {reason.detail}".rstrip(),)

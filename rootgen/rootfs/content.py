@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rootgen.errors import PlanError, SysrootError
 from rootgen.linux.copy import copy_data
-from rootgen.plan.entry import FromHost, FromSysroot, Inline
+from rootgen.plan.entry import FromHost, FromSysroot, Inline, wanted_by
 from rootgen.sysroot.memory import BytesFile
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Sources(NamedTuple):
                 case Inline(data):
                     return BytesFile(data, entry.path)
         except SysrootError as error:
-            raise SysrootError(error.what, why=_why(entry), hint=error.hint) from error
+            raise SysrootError(error.what, why=wanted_by(entry.reasons), hint=error.hint) from error
         raise PlanError(f"{entry.path} has no content to read")
 
 
@@ -101,10 +101,3 @@ def _descriptor(file: OpenFile) -> int | None:
         return file.fileno()
     except SysrootError:
         return None  # a source in memory: its bytes are read instead
-
-
-def _why(entry: Entry) -> tuple[str, ...]:
-    return tuple(
-        f"wanted as {entry.path}: {' '.join(filter(None, (one.kind.value, one.by, one.detail)))}"
-        for one in entry.reasons[:1]
-    )
