@@ -90,8 +90,8 @@ def table(value: Value, what: str, known: Collection[str], mistakes: Mistakes) -
         if key.text in known:
             fields[key.text] = (key, content)
         else:
-            nearest = did_you_mean(key.text, known)
-            hint = nearest or f"; {what} has {', '.join(known)}"
+            hint = "" if mistakes.are_plenty else did_you_mean(key.text, known)
+            hint = hint or f"; {what} has {', '.join(known)}"
             mistakes.add(key.place, f"unknown key '{key.text}'{hint}")
     return fields
 

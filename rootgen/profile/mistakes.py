@@ -39,6 +39,11 @@ class Mistakes:
         """Count them."""
         return len(self._found)
 
+    @property
+    def are_plenty(self) -> bool:
+        """Whether there are so many that one more need not be explained."""
+        return len(self._found) > _TOLD
+
     def add(self, place: Place | None, message: str) -> None:
         """Note a mistake."""
         if len(message) > _LONGEST:

