@@ -50,6 +50,7 @@ def compose_launch(command: Sequence[str], options: Options, facts: Facts) -> La
         loopback=options.network == "none",
         limits=_limits(options, facts),
         root=facts.root,
+        missing=facts.missing,
         root_flags=MS_NODEV,
         read_only=options.read_only,
         steps=tuple(_steps(options, facts, id_map)),

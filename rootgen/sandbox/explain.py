@@ -101,6 +101,8 @@ def _root_lines(launch: Launch) -> Iterator[str]:
     yield f"$ mount --rbind {_ROOT} {_ROOT}"
     if launch.root_flags:
         yield f"$ mount -o remount,bind,{flag_words(launch.root_flags)} {_ROOT}"
+    for name in launch.missing:
+        yield f"$ mkdir {_ROOT}/{name}"
     told = ""
     for step in launch.steps:
         if (heading := _heading(step)) != told:
@@ -208,6 +210,7 @@ def explain_json(launch: Launch) -> dict[str, object]:
         "limits": [limit._asdict() for limit in launch.limits],
         "root": {
             "path": launch.root,
+            "missing": list(launch.missing),
             "flags": _flags(launch.root_flags | (MS_RDONLY if launch.read_only else 0)),
             "change": launch.pivot,
         },

@@ -14,6 +14,7 @@ from rootgen.linux.process import has_no_new_privileges
 from rootgen.sandbox.account import Accounts
 from rootgen.sandbox.cgroup import NAME_PREFIX
 from rootgen.sandbox.id_map import Caller
+from rootgen.sandbox.mounts import TOP
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,7 +37,8 @@ class Facts(NamedTuple):
     ``device_nodes``: it may make devices too (only root of the initial user
     namespace, whose ids are ``all_ids``); ``setgroups``: it may choose its
     groups. ``capabilities`` is the caller's effective set.
-    ``directories`` are those of the bind sources that are directories.
+    ``missing`` are the mount points at the tree's top that it lacks;
+    ``directories`` those of the bind sources that are directories.
     """
 
     root: str
@@ -49,6 +51,7 @@ class Facts(NamedTuple):
     environ: Mapping[str, str]
     accounts: Accounts
     terminal: bool
+    missing: tuple[str, ...] = ()
     directories: frozenset[str] = frozenset()
     hierarchies: tuple[Hierarchy, ...] = ()
     group_name: str = ""
@@ -60,6 +63,7 @@ def read_facts(root: str, options: Options, environ: Mapping[str, str]) -> Facts
     try:
         absolute = os.path.abspath(root)
         accounts = _read_accounts(descriptor)
+        missing = tuple(name for name in TOP if not _has_entry(descriptor, name))
     except FileNotFoundError as error:
         raise LaunchError(f"the directory that {root} is relative to is gone") from error
     finally:
@@ -79,6 +83,7 @@ def read_facts(root: str, options: Options, environ: Mapping[str, str]) -> Facts
         environ=environ,
         accounts=accounts,
         terminal=os.isatty(0) and os.isatty(1),
+        missing=missing,
         directories=_directories([bind.source for bind in options.binds]),
         hierarchies=_read_hierarchies() if limited else (),
         group_name=f"{NAME_PREFIX}{os.getpid()}-{time.monotonic_ns():x}" if limited else "",
@@ -168,6 +173,14 @@ def _read_in_tree(root: int, name: str) -> tuple[bytes | None, str]:
         return None, error.strerror or str(error)
     finally:
         os.close(place)
+
+
+def _has_entry(directory: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _is_program(root: int, name: str) -> bool:

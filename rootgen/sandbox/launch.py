@@ -92,8 +92,10 @@ class Launch(NamedTuple):
     loopback: bool
     # Act 2: limits
     limits: tuple["Limit", ...]
-    # Act 3: the root and what is mounted in it
+    # Act 3: the root and what is mounted in it. What is missing at its top is made, and removed
+    # again where the program could not be started: the tree may have been none.
     root: str
+    missing: tuple[str, ...]
     root_flags: int
     read_only: bool
     steps: tuple[Step, ...]

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 MANIFEST = "/var/lib/rootgen/manifest.json"
 
+# The names at the tree's top that the standard mounts are mounted on.
+TOP = ("proc", "sys", "dev", "tmp")
+
 _TTY_GROUP = 5  # as Debian, Fedora and every container engine number it
 _SEALED = MS_NOSUID | MS_NODEV | MS_NOEXEC
 

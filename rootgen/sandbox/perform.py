@@ -12,7 +12,7 @@ from rootgen.errors import LaunchError, NotFoundError
 from rootgen.linux import message, namespace, process
 from rootgen.sandbox.cgroup import Groups
 from rootgen.sandbox.inside import be_process_one
-from rootgen.sandbox.place import failure
+from rootgen.sandbox.place import failure, remove_made
 from rootgen.sandbox.report import GO, unpack_error
 from rootgen.sandbox.signals import CAUGHT, status_of
 
@@ -42,7 +42,11 @@ def perform(launch: Launch) -> int:
     try:
         return _with_streams(launch)
     except OSError as error:
+        remove_made(launch.root, launch.missing)
         raise failure(f"launch {launch.command[0]} in {launch.root}", error) from error
+    except BaseException:
+        remove_made(launch.root, launch.missing)
+        raise
 
 
 def _with_streams(launch: Launch) -> int:

@@ -15,11 +15,15 @@ from rootgen.linux import mount as mounts
 from rootgen.linux.path import first_link, open_beneath
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rootgen.sandbox.launch import Link, Mount, Node, Protect
 
 # Not with O_NOFOLLOW: openat2(2) would then open a link itself.
 _PLACE = os.O_PATH
 _FORMAT, _DIRECTORY = 0o170000, 0o040000
+# What rmdir(2) says of what was not made, or is in use by now.
+_NOT_OURS = (errno.ENOENT, errno.ENOTEMPTY, errno.ENOTDIR, errno.EACCES, errno.EROFS)
 # What says that a path is not there as plain directories and a file.
 _ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
@@ -96,6 +100,23 @@ def bind_terminal(root: int, path: str, terminal: int) -> None:
         raise failure(f"bind the terminal to {path}", error) from error
     finally:
         os.close(target)
+
+
+def remove_made(tree: str, names: Iterable[str]) -> None:
+    """Remove mount points that were made at the top of a tree, where they are empty.
+
+    For a launch that failed: what was named may be no tree at all.
+    """
+    descriptor = os.open(tree, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for name in names:
+            try:
+                os.rmdir(name, dir_fd=descriptor)
+            except OSError as error:
+                if error.errno not in _NOT_OURS:
+                    raise failure(f"remove {tree}/{name} again", error) from error
+    finally:
+        os.close(descriptor)
 
 
 def failure(doing: str, error: OSError, hint: str = "") -> LaunchError:

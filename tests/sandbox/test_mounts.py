@@ -197,6 +197,13 @@ def test_missing_mount_point(tree: Path, missing: str) -> None:
     assert missing in output(tree, "ls", "/").split()
 
 
+def test_no_mount_point_is_left(tmp_path: Path) -> None:
+    """A directory that is no tree is not made to look like one by a failing launch."""
+    (tmp_path / "home/tmp").mkdir(parents=True)
+    assert launch(tmp_path / "home", "ls").returncode == 127
+    assert os.listdir(tmp_path / "home") == ["tmp"]
+
+
 @pytest.mark.parametrize("what", ["none", "file"])
 def test_no_tree(tmp_path: Path, what: str) -> None:
     """A root that is not there, or is no directory, is our failure: 125, named."""
