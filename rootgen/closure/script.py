@@ -31,17 +31,15 @@ def parse_shebang(head: bytes) -> Shebang | None:
     window = head[2:LINE_LIMIT]
     line, newline, _ = window.partition(b"\n")
     text, nul, _ = line.partition(b"\0")
-    if nul or (not newline and len(window) < LINE_LIMIT - 2):
-        # The buffer is zeros past the file: the string ends there, blanks and all.
-        text = text.lstrip(_BLANK)
-    elif newline:
-        text = text.strip(_BLANK)
-    else:
-        # Cut off: the argument may be, the name not; the last byte makes room for the end.
-        text = text.lstrip(_BLANK)
-        if not any(byte in _BLANK for byte in text):
-            return None
-        text = text[:-1].rstrip(_BLANK)
+    if len(text) == LINE_LIMIT - 2 and not any(byte in _BLANK for byte in text.lstrip(_BLANK)):
+        # Cut off: the argument may be, the name not.
+        return None
+    # Blanks before the end are taken off: the newline, or the last byte read, which makes room
+    # for the end of the string. One that ends before (the buffer is zeros past the file) keeps
+    # its own.
+    ends = bool(newline and not nul) or len(text) >= LINE_LIMIT - 3
+    text = text[: LINE_LIMIT - 3].lstrip(_BLANK)
+    text = text.rstrip(_BLANK) if ends else text
     length = next((at for at, byte in enumerate(text) if byte in _BLANK), len(text))
     name, argument = text[:length], text[length:].lstrip(_BLANK)
     return Shebang(os.fsdecode(name), os.fsdecode(argument)) if name else None

@@ -16,6 +16,8 @@ from rootgen.closure.script import Shebang, env_program, parse_shebang
         (b"#! /bin/sh -e\necho", Shebang("/bin/sh", "-e")),
         (b"#!/bin/sh -e \n", Shebang("/bin/sh", "-e")),
         (b"#!/bin/sh -e ", Shebang("/bin/sh", "-e ")),
+        (b"#!/bin/sh " + b"x" * 243 + b"  ", Shebang("/bin/sh", "x" * 243)),
+        (b"#!/bin/sh " + b"x" * 243 + b" ", Shebang("/bin/sh", "x" * 243 + " ")),
         (b"#!/bin/sh a\0b\n", Shebang("/bin/sh", "a")),
         (b"#!/bin/sh\0 -e\n", Shebang("/bin/sh", "")),
         (b"#!\0/bin/sh\n", None),

@@ -260,6 +260,14 @@ def test_a_circle(tmp_path: Path) -> None:
     )
 
 
+def test_too_many_names(tmp_path: Path) -> None:
+    """A profile that extends thousands of others is told so once, and the first are looked at."""
+    names = ", ".join(f"gi{number}" for number in range(5000))
+    lines = refusal_of(str(tmp_path), f"extends: [{names}]").splitlines()
+    assert lines[0] == "257 mistakes in p.yaml"
+    assert lines[1] == "  p.yaml:2:11: unknown profile 'gi0'; did you mean 'git'?"
+
+
 def test_no_version(tmp_path: Path) -> None:
     """A profile says which language it is in."""
     said = "it says which language the profile is in"
