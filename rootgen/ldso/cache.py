@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rootgen.errors import LoaderError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from rootgen.ldso.cpu import Cpu
 
@@ -65,10 +65,13 @@ class LoaderCache:
         """Count the records."""
         return sum(map(len, self._records.values()))
 
-    def lookup(self, name: str, flags: int, cpu: Cpu) -> str | None:
+    def lookup(
+        self, name: str, flags: int, cpu: Cpu, usable: Callable[[int], bool] | None = None
+    ) -> str | None:
         """Return the path that the loader would take for ``name``, or None.
 
-        ``flags`` are those of the requester's machine. Of the records for
+        ``flags`` are those of the requester's machine; ``usable`` judges
+        legacy hwcap bits (None: none of them are). Of the records for
         glibc-hwcaps levels that ``cpu`` has the best wins; they stand before
         all others, so the first other one ends the search if one was found.
         """
@@ -83,7 +86,7 @@ class LoaderCache:
                 continue
             if best is not None:
                 break
-            if record.legacy:
+            if record.legacy and not (usable is not None and usable(record.legacy)):
                 continue
             best = record.path
             if record.flags == flags:

@@ -22,18 +22,37 @@ _LEVELS = (
 )
 # glibc sysdeps/x86/cpu-features.c, update_active: what makes a platform of an Intel processor.
 _HASWELL = frozenset("avx2 bmi1 bmi2 abm movbe popcnt".split())
+_AVX512_1 = frozenset("avx512cd avx512bw avx512dq avx512vl".split())
 _XEON_PHI = frozenset("avx512cd avx512er avx512pf".split())
 _READ_LIMIT = 1 << 14
 
 
 class Cpu(NamedTuple):
-    """``levels``: glibc-hwcaps subdirectories, best first; ``platform``: a special AT_PLATFORM."""
+    """What a processor has beyond the baseline of its machine.
+
+    ``levels`` are glibc-hwcaps subdirectories, best first; ``platform`` is a
+    special AT_PLATFORM; ``capabilities`` are dl_hwcap's names.
+    """
 
     levels: tuple[str, ...] = ()
     platform: str = ""
+    capabilities: tuple[str, ...] = ()
 
 
 BASELINE = Cpu()
+
+
+def cpu_of_level(name: str) -> Cpu | None:
+    """Return the processor of an x86-64 level (``x86-64-v3``); None for a name that is none."""
+    names = [level for level, _ in _LEVELS]
+    if name == "x86-64-v1":
+        return BASELINE
+    if name not in names:
+        return None
+    return Cpu(tuple(reversed(names[: names.index(name) + 1])))
+
+
+ALL_LEVELS = Cpu(tuple(level for level, _ in reversed(_LEVELS)))
 
 
 def read_cpu(sysroot: Sysroot) -> Cpu:
@@ -64,9 +83,12 @@ def parse_cpuinfo(text: str) -> Cpu:
             break
         levels.insert(0, name)
     platform = ""
+    capabilities: tuple[str, ...] = ()
     if fields.get("vendor_id") == "GenuineIntel":
+        if flags >= _AVX512_1:
+            capabilities = ("avx512_1",)
         if flags >= _XEON_PHI:
             platform = "xeon_phi"
         elif flags >= _HASWELL:
             platform = "haswell"
-    return Cpu(tuple(levels), platform)
+    return Cpu(tuple(levels), platform, capabilities)

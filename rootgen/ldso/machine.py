@@ -23,7 +23,8 @@ class Machine(NamedTuple):
     """One ABI: ``cache_flags`` of its libraries in ld.so.cache, AT_PLATFORM, and usual places.
 
     ``directories`` are glibc's own defaults, for a root whose loader does
-    not say which ones it was built with.
+    not say which ones it was built with; ``capabilities`` are the names in
+    dl_hwcap that every processor of the machine has.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Machine(NamedTuple):
     platform: str
     interpreters: tuple[str, ...]
     directories: tuple[str, ...]
+    capabilities: tuple[str, ...] = ()
 
 
 def _machine(
@@ -90,6 +92,8 @@ _PLAIN = {
     (_EM_MIPS, 32): "mips",
 }
 _UNKNOWN = _machine("unknown", 0, "", "")
+# sysdeps/x86/cpu-features.c: dl_hwcap of every x86-64 processor.
+_CAPABILITIES = {"x86_64": ("x86_64",), "x32": ("x86_64",)}
 
 
 def machine_of(facts: ElfFacts) -> Machine:
@@ -103,4 +107,5 @@ def machine_of(facts: ElfFacts) -> Machine:
     elif facts.machine == _EM_LOONGARCH:
         hard = facts.flags & _EF_LOONGARCH_ABI == _EF_LOONGARCH_ABI_DOUBLE
         name = "loongarch64" if hard else "loongarch64-soft"
-    return _MACHINES.get(name, _UNKNOWN)
+    machine = _MACHINES.get(name, _UNKNOWN)
+    return machine._replace(capabilities=_CAPABILITIES[name]) if name in _CAPABILITIES else machine

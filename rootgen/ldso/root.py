@@ -12,19 +12,16 @@ from typing import TYPE_CHECKING, NamedTuple
 from rootgen.elf.facts import ET_DYN, ET_EXEC
 from rootgen.elf.reader import read_facts
 from rootgen.errors import ElfError, LoaderError, SysrootError
-from rootgen.ldso import cache
+from rootgen.ldso import cache, hwcaps, loader
 from rootgen.ldso.cpu import BASELINE, Cpu
 from rootgen.ldso.machine import machine_of
 from rootgen.sysroot.port import Kind
 
 if TYPE_CHECKING:
     from rootgen.elf.facts import ElfFacts
+    from rootgen.ldso.loader import Loader
+    from rootgen.ldso.machine import Machine
     from rootgen.sysroot.port import Found, Sysroot
-
-# A loader is some 200 KiB; its strings are in the first half.
-_LOADER_LIMIT = 2 << 20
-_HWCAPS = "glibc-hwcaps"
-_BETWEEN = b"/\0/"  # the end of one directory and the beginning of the next
 
 
 class Opened(NamedTuple):
@@ -61,8 +58,8 @@ class Root:
         self._opened: dict[str, Opened | None] = {}
         self._cache: cache.LoaderCache | None = None
         self._cache_read = False
-        self._directories: dict[str, tuple[str, ...]] = {}
-        self._subdirectories: dict[str, tuple[str, ...]] = {}
+        self._loaders: dict[str, Loader] = {}
+        self._subdirectories: dict[tuple[str, str], tuple[str, ...]] = {}
         self._configuration: tuple[str, ...] | None = None
         self.plain: dict[tuple[str, int, int, str], object] = {}
 
@@ -111,7 +108,13 @@ class Root:
             self._cache = self._read_cache()
         if self._cache is None:
             return None
-        return self._cache.lookup(name, machine_of(program).cache_flags, self.cpu)
+        machine = machine_of(program)
+        return self._cache.lookup(
+            name,
+            machine.cache_flags,
+            self.cpu,
+            lambda bits: hwcaps.usable(bits, self.cpu, machine, self.loader(program)),
+        )
 
     def _read_cache(self) -> cache.LoaderCache | None:
         found = self.sysroot.lookup(cache.CACHE_PATH)
@@ -142,12 +145,15 @@ class Root:
         They stand in the loader's own bytes (elf/dl-load.c, ``system_dirs``);
         where they cannot be found there, glibc's defaults for the machine.
         """
-        machine = machine_of(program)
+        return self.loader(program).directories or machine_of(program).directories
+
+    def loader(self, program: ElfFacts) -> Loader:
+        """Return what the loader of ``program`` says of itself, read once."""
         interpreter = program.interpreter or self.usual_interpreter(program)
-        known = self._directories.get(interpreter)
+        known = self._loaders.get(interpreter)
         if known is None:
-            known = self._read_directories(interpreter) or machine.directories
-            self._directories[interpreter] = known
+            known = self._read_loader(interpreter)
+            self._loaders[interpreter] = known
         return known
 
     def usual_interpreter(self, facts: ElfFacts) -> str:
@@ -157,51 +163,38 @@ class Root:
                 return path
         return ""
 
-    def _read_directories(self, interpreter: str) -> tuple[str, ...]:
+    def _read_loader(self, interpreter: str) -> Loader:
         found = self.sysroot.lookup(interpreter) if interpreter else None
         if found is None or found.node.kind is not Kind.FILE:
-            return ()
+            return loader.UNKNOWN
         try:
             with self.sysroot.open(found.path) as file:
-                data = file.pread(_LOADER_LIMIT, 0)
+                return loader.parse_loader(file.pread(loader.SIZE_LIMIT, 0))
         except SysrootError:
-            return ()
-        return _system_directories(data)
+            # A loader that may be executed and not read says nothing.
+            return loader.UNKNOWN
 
-    def subdirectories(self, directory: str) -> tuple[str, ...]:
-        """Return where to look for names in ``directory``: its hwcaps variants, then itself.
-
-        Of the glibc-hwcaps subdirectories those that the processor has
-        (elf/dl-hwcaps.c, ``_dl_important_hwcaps``).
-        """
-        if not self.cpu.levels:
-            return (directory,)
-        known = self._subdirectories.get(directory)
+    def subdirectories(self, directory: str, program: ElfFacts) -> tuple[str, ...]:
+        """Return where a process of ``program`` looks for names in ``directory``: itself last."""
+        machine = machine_of(program)
+        key = (directory, machine.name)
+        known = self._subdirectories.get(key)
         if known is None:
-            top = f"{directory.rstrip('/')}/{_HWCAPS}"
-            known = (directory,)
-            if self.sysroot.lookup(top) is not None:
-                known = (*(f"{top}/{level}" for level in self.cpu.levels), directory)
-            self._subdirectories[directory] = known
+            known = self._find_subdirectories(directory, machine, program)
+            self._subdirectories[key] = known
         return known
 
-
-def _system_directories(data: bytes) -> tuple[str, ...]:
-    """Return the longest run of library directories, each ending in a slash and a zero byte.
-
-    That is how ``SYSTEM_DIRS`` stands in a loader: ``/lib/x/\\0/usr/lib/x/\\0…``.
-    """
-    best: list[bytes] = []
-    at = data.find(_BETWEEN)
-    while at >= 0:
-        start = data.rfind(b"\0", 0, at) + 1
-        run: list[bytes] = []
-        end = at + 1
-        while end > start and data[start : start + 1] == b"/" and data[end - 1 : end] == b"/":
-            run.append(data[start : end - 1])
-            start = end + 1
-            end = data.find(b"\0", start)
-        if len(run) > len(best) and any(b"lib" in directory for directory in run):
-            best = run
-        at = data.find(_BETWEEN, max(start - 1, at + 1))
-    return tuple(directory.decode("utf-8", "surrogateescape") for directory in best)
+    def _find_subdirectories(
+        self, directory: str, machine: Machine, program: ElfFacts
+    ) -> tuple[str, ...]:
+        top = directory.rstrip("/")
+        there = {
+            name
+            for name in hwcaps.first_components(self.cpu, machine)
+            if self.sysroot.lookup(f"{top}/{name}") is not None
+        }
+        if not there:
+            return (directory,)
+        names = hwcaps.subdirectories(self.cpu, machine, self.loader(program))
+        wanted = [name for name in names if name.partition("/")[0] in there]
+        return (*(f"{top}/{name}" for name in wanted), directory)

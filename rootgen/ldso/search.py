@@ -140,11 +140,11 @@ def _special_places(
         met_program = False
         while asked is not None:
             if asked.facts.rpath is not None:
-                yield from _in(root, asked.rpath(root, program), name, How.RPATH)
+                yield from _in(root, asked.rpath(root, program), name, How.RPATH, program.facts)
             met_program = met_program or asked is program
             asked = asked.loader
         if not met_program and program.facts.rpath is not None:
-            yield from _in(root, program.rpath(root, program), name, How.RPATH)
+            yield from _in(root, program.rpath(root, program), name, How.RPATH, program.facts)
     if library_path:
         elements = tuple(
             _absolute(one, root)
@@ -152,9 +152,9 @@ def _special_places(
                 ":".join(library_path), lambda: program.tokens(root, program), ":;"
             )
         )
-        yield from _in(root, elements, name, How.LIBRARY_PATH)
+        yield from _in(root, elements, name, How.LIBRARY_PATH, program.facts)
     if requester.facts.runpath is not None:
-        yield from _in(root, requester.runpath(root, program), name, How.RUNPATH)
+        yield from _in(root, requester.runpath(root, program), name, How.RUNPATH, program.facts)
 
 
 def _plain(root: Root, name: str, requester: Requester, program: Requester) -> Outcome:
@@ -189,14 +189,16 @@ def _plain_places(root: Root, name: str, facts: ElfFacts, *, nodeflib: bool) -> 
             yield _Place(cached, How.CACHE, "")
     configured = root.configured_directories()
     if configured:
-        yield from _in(root, configured, name, How.CONFIGURATION)
+        yield from _in(root, configured, name, How.CONFIGURATION, facts)
     if not nodeflib:
-        yield from _in(root, root.default_directories(facts), name, How.DEFAULT)
+        yield from _in(root, root.default_directories(facts), name, How.DEFAULT, facts)
 
 
-def _in(root: Root, directories: Iterable[str], name: str, how: How) -> Iterator[_Place]:
+def _in(
+    root: Root, directories: Iterable[str], name: str, how: How, program: ElfFacts
+) -> Iterator[_Place]:
     for directory in directories:
-        for place in root.subdirectories(directory):
+        for place in root.subdirectories(directory, program):
             yield _Place(f"{place.rstrip('/')}/{name}", how, directory)
 
 
