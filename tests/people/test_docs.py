@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import click
 import pytest
 
+import rootgen as api
 from rootgen.cli.commands import rootgen
 from rootgen.cli.entry import run
 from rootgen.cli.reference import helps, render
@@ -87,6 +90,23 @@ def test_every_member_of_json_is_in_the_formats(
         assert printed["rootgen"] == 1
         assert printed["command"] == name
         assert {one for one in members if f"`{one}`" not in rows[name]} == set(), command
+
+
+def test_python_example(tmp_path: Path) -> None:
+    """The example of ``docs/python-api.md`` runs, and its table has every public name."""
+    page = _ROOT / "docs/python-api.md"
+    (example,) = _blocks(page, "python")
+    done = subprocess.run(
+        [sys.executable, "-c", example],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(_ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("usr\nvar\n")
+    assert [one for one in api.__all__ if f"`{one}`" not in page.read_text()] == []
 
 
 @pytest.mark.parametrize("page", _PAGES, ids=lambda page: page.name)
