@@ -12,14 +12,13 @@ from __future__ import annotations
 import errno
 import os
 
+from rootgen.closure.script import DEPTH_LIMIT, LINE_LIMIT, parse_shebang
 from rootgen.elf.reader import is_elf, read_facts
 from rootgen.errors import ElfError, NotExecutableError, NotFoundError
 from rootgen.linux.mount import descriptor_path
 from rootgen.linux.path import open_in_root
 
 _FORMAT, _REGULAR, _DIRECTORY = 0o170000, 0o100000, 0o040000
-_LINE_LIMIT = 256  # linux/binfmts.h, BINPRM_BUF_SIZE
-_DEPTH_LIMIT = 5  # fs/exec.c, exec_binprm: so many scripts may be each other's interpreters
 _ABSENT = (errno.ENOENT, errno.ENOTDIR)
 
 
@@ -62,7 +61,7 @@ def _search(root: int, name: str, search: str, directory: str) -> str:
 def _check(root: int, path: str, directory: str) -> None:
     """Raise the error that executing ``path`` would end in, as far as that can be seen."""
     current = path
-    for depth in range(_DEPTH_LIMIT):
+    for depth in range(DEPTH_LIMIT):
         following = _look_at(root, current, path, first=depth == 0)
         if following is None:
             return
@@ -109,16 +108,14 @@ def _read_interpreter(root: int, place: int, path: str) -> str | None:
     except PermissionError:  # may be executed and not read: the kernel will tell
         return None
     try:
-        head = os.pread(descriptor, _LINE_LIMIT, 0)
+        head = os.pread(descriptor, LINE_LIMIT, 0)
         if is_elf(head):
             _check_loader(root, descriptor, path)
             return None
     finally:
         os.close(descriptor)
-    if not head.startswith(b"#!"):
-        return None
-    words = head[2:].partition(b"\n")[0].split(None, 1)
-    return os.fsdecode(words[0]) if words else None
+    shebang = parse_shebang(head)
+    return shebang.interpreter if shebang is not None else None
 
 
 def _check_loader(root: int, descriptor: int, path: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 from tests.sandbox.tree import command_line, launch, output, shell
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 # podman's default eleven: CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID SETPCAP
 # NET_BIND_SERVICE SYS_CHROOT SETFCAP.
@@ -238,24 +238,24 @@ def test_caller_with_no_new_privileges(tree: Path) -> None:
     assert (done.stdout, done.stderr) == (b"0\n", b"")
 
 
-def test_groups_are_frozen_without_ranges(tree: Path) -> None:
+@pytest.fixture
+def open_tree(tree: Path) -> Iterator[Path]:
+    """Move the tree to where another user comes to it: pytest keeps its directories to itself."""
+    with tempfile.TemporaryDirectory() as place:
+        Path(place).chmod(0o755)
+        yield tree.rename(Path(place) / "tree")
+
+
+def test_groups_are_frozen_without_ranges(open_tree: Path) -> None:
     """With one id only, setgroups(2) is denied, else a group could be dropped (CVE-2014-8989)."""
     if os.geteuid() == 0:
         line = ["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups"]
-        tree = _open_to_all(tree)
     else:
         line = ["setpriv", "--no-new-privs"]
     script = "cat /proc/self/setgroups; wc -l </proc/self/uid_map"
-    line += command_line(tree, "sh", "-c", script)
+    line += command_line(open_tree, "sh", "-c", script)
     done = subprocess.run(line, capture_output=True, check=False, timeout=60)
     assert done.stdout.split() == [b"deny", b"1"], done.stderr
-
-
-def _open_to_all(tree: Path) -> Path:
-    """Let another user come to the tree: pytest keeps its directories to itself."""
-    place = Path(tempfile.mkdtemp())
-    place.chmod(0o755)
-    return tree.rename(place / "tree")
 
 
 def test_inside_a_user_namespace(tree: Path) -> None:

@@ -77,6 +77,17 @@ def test_script_without_interpreter(tree: Path) -> None:
     assert b"/usr/bin/perl6" in done.stderr
 
 
+def test_script_of_another_system(tree: Path) -> None:
+    """A carriage return at the end of the first line belongs to the interpreter's name."""
+    (tree / "bin/script").write_text("#! /bin/sh\r\necho no\r\n")
+    (tree / "bin/script").chmod(0o755)
+    done = launch(tree, "script")
+    assert done.returncode == 126
+    assert b"/bin/sh\\r is not in the tree" in done.stderr
+    (tree / "bin/script").write_text("#!\t/bin/sh\t-e \necho yes\n")
+    assert launch(tree, "script").stdout == b"yes\n"
+
+
 def test_program_without_loader(tree: Path) -> None:
     """So is the loader that an ELF file wants."""
     loader = next(path for path in tree.rglob("ld-*") if not path.is_symlink())
