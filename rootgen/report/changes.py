@@ -87,7 +87,7 @@ def check_lines(report: CheckReport, palette: Palette = PLAIN) -> Iterator[str]:
     if report.is_clean():
         programs = count_words(report.programs, "program")
         entries = count_words(report.entries, "entry", "entries")
-        told = f"{entries} as they were made, {programs} that find all they need"
+        told = f"{entries} unchanged, {programs} complete"
         yield f"{printable(report.root)}: {told}"
 
 

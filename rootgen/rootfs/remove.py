@@ -7,7 +7,7 @@ import stat
 from typing import NamedTuple
 
 from rootgen.errors import TreeError
-from rootgen.rootfs.walk import DIRECTORY
+from rootgen.rootfs.walk import DIRECTORY, mount_of
 
 
 class Left(NamedTuple):
@@ -39,7 +39,7 @@ class _Removal:
     def __init__(self, parent: int) -> None:
         self._left: list[Left] = []
         self._current = os.open(".", DIRECTORY, dir_fd=parent)
-        self._mount = _mount_of(self._current)
+        self._mount = mount_of(self._current)
         self._above: list[_Above] = []
         self._privileged = os.geteuid() == 0
 
@@ -73,7 +73,7 @@ class _Removal:
             return False
         if below < 0:
             return False
-        if _mount_of(below) != self._mount:
+        if mount_of(below) != self._mount:
             os.close(below)
             self._fail(name, "a file system is mounted there")
             return False
@@ -144,20 +144,3 @@ class _Removal:
 
     def _path(self, name: str) -> str:
         return "/".join([one.name for one in self._above] + ([name] if name else []))
-
-
-def _mount_of(descriptor: int) -> tuple[int, str]:
-    """Return what tells one mount from another.
-
-    A bind mount of the same file system has the same st_dev, so the mount
-    ID counts as well where /proc is there to tell it (proc_pid_fdinfo(5)).
-    """
-    device = os.fstat(descriptor).st_dev
-    try:
-        with open(f"/proc/self/fdinfo/{descriptor}", encoding="ascii") as info:
-            for line in info:
-                if line.startswith("mnt_id:"):
-                    return device, line.split()[1]
-    except OSError:
-        return device, ""
-    return device, ""

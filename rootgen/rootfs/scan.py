@@ -15,7 +15,7 @@ from rootgen.plan.manifest_reader import parse_manifest
 from rootgen.plan.plan import Plan
 from rootgen.rootfs.content import digest_of
 from rootgen.rootfs.note import Note, Notes
-from rootgen.rootfs.walk import FILE, Directories
+from rootgen.rootfs.walk import FILE, Directories, mount_of
 from rootgen.rootfs.work import Work
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ class _Looking:
         status = os.fstat(root)
         self.owner = (status.st_uid, status.st_gid)
         self._root = root
-        self._device = status.st_dev
+        self._mount = mount_of(root)
         self._work = work
         self._progress = progress
         self._entries: dict[str, Entry] = {}
@@ -198,6 +198,9 @@ class _Looking:
                 path = pending.pop()
                 try:
                     directory = directories.at(path)
+                    if mount_of(directory) != self._mount:
+                        self.unheld.add(path, "a place where a file system is mounted")
+                        continue
                     names = sorted(os.listdir(directory))
                 except OSError as error:
                     self.unheld.add(path, f"a directory that cannot be read: {error.strerror}")
@@ -244,9 +247,6 @@ class _Looking:
         if kind is EntryKind.SYMLINK:
             entry = entry._replace(target=os.readlink(name, dir_fd=directory))
         self._entries[path] = entry
-        if kind is EntryKind.DIRECTORY and status.st_dev != self._device:
-            self.unheld.add(path, "a file system is mounted there")
-            return False
         return kind is EntryKind.DIRECTORY
 
     def _add_file(self, path: str, directory: int, name: str, status: os.stat_result) -> None:

@@ -71,3 +71,20 @@ def parent_of(path: str) -> tuple[str, str]:
     """Return the directory that ``path`` is in, and its name there."""
     parent, _, name = path.rpartition("/")
     return parent or "/", name
+
+
+def mount_of(descriptor: int) -> tuple[int, str]:
+    """Return what tells one mount from another.
+
+    A bind mount of the same file system has the same st_dev, so the mount
+    ID counts as well where /proc is there to tell it (proc_pid_fdinfo(5)).
+    """
+    device = os.fstat(descriptor).st_dev
+    try:
+        with open(f"/proc/self/fdinfo/{descriptor}", encoding="ascii") as info:
+            for line in info:
+                if line.startswith("mnt_id:"):
+                    return device, line.split()[1]
+    except OSError:
+        return device, ""
+    return device, ""

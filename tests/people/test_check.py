@@ -24,7 +24,7 @@ def made(tmp_path: Path) -> Path:
 def test_fresh(tmp_path: Path) -> None:
     """A tree as it was made: one line, status 0, whoever made it."""
     rootfs = made(tmp_path)
-    assert succeed("check", str(rootfs)).endswith("2 programs that find all they need\n")
+    assert succeed("check", str(rootfs)).endswith("2 programs complete\n")
     document = json.loads(succeed("check", str(rootfs), "--json"))
     assert document["clean"] is True
     assert document["digest"].startswith("sha256:")

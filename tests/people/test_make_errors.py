@@ -352,7 +352,7 @@ def test_mount_point(tmp_path: Path) -> None:
         ["unshare", "-m", "sh", "-c", script], capture_output=True, text=True, check=True
     )
     assert re.findall("status .", done.stdout) == ["status 1", "status 0", "status 1"]
-    assert "/mnt is a file system is mounted there" not in done.stderr
+    assert "/mnt is a place where a file system is mounted" in done.stderr
     assert "it is a mount point" in done.stderr
     assert (tmp_path / "outside/precious").read_text() == "precious"
 

@@ -60,7 +60,7 @@ def test_clean() -> None:
     report = CheckReport("./rootfs", "sha256:00", 2, 30, Difference(), (), ())
     assert report.is_clean()
     assert list(check_lines(report)) == [
-        "./rootfs: 30 entries as they were made, 2 programs that find all they need"
+        "./rootfs: 30 entries unchanged, 2 programs complete"
     ]
     assert check_json(report)["clean"] is True
 
