@@ -14,6 +14,7 @@ from rootgen.rootfs.walk import DIRECTORY
 
 if TYPE_CHECKING:
     from rootgen.rootfs.note import Notes
+    from rootgen.rootfs.remove import Left
 
 _HELD = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 _ATTEMPTS = 16
@@ -148,9 +149,8 @@ class Destination:
         except TreeError as error:
             # The new tree is in place: what becomes of the old one is no failure of that.
             left = [Left(name, error.what)]
-        if left:
-            where = os.path.join(os.path.dirname(self.real), left[0].path)
-            notes.add(where, f"left of the tree that was replaced: {left[0].why}")
+        for one in left[:1]:
+            self._note_left(one, "the tree that was replaced", notes)
 
     def _sweep(self, name: str, notes: Notes) -> None:
         from rootgen.rootfs.remove import remove_tree
@@ -166,11 +166,21 @@ class Destination:
             if aside and self.standing() is None:
                 os.rename(name, self.name, src_dir_fd=self.parent, dst_dir_fd=self.parent)
                 return
-            for left in remove_tree(self.parent, name)[:1]:
-                where = os.path.join(os.path.dirname(self.real), left.path)
-                notes.add(where, f"left by a make that was killed: {left.why}")
+            for one in remove_tree(self.parent, name)[:1]:
+                self._note_left(one, "an earlier make", notes)
         finally:
             os.close(descriptor)
+
+    def _note_left(self, left: Left, of: str, notes: Notes) -> None:
+        beside = os.path.dirname(self.real)
+        what = f"left of {of}: {left.why}"
+        if os.geteuid() != 0 and left.why == os.strerror(errno.EACCES):
+            # A program that ran there in a user namespace made it, as one of our subordinate ids.
+            from shlex import quote  # it imports re
+
+            top = quote(os.path.join(beside, left.path.partition("/")[0]))
+            what += f"; try unshare --map-root-user --map-auto rm -r {top}"
+        notes.add(os.path.join(beside, left.path), what)
 
     def _name(self, kind: str) -> str:
         return f".{self.name}.rootgen-{kind}-{os.urandom(4).hex()}"
