@@ -49,13 +49,11 @@ class Destination:
         except OSError as error:
             raise _no_parent(out, head, error) from error
         self.real = os.path.join(os.path.realpath(head), self.name)
-        # Nothing runs from, and nothing else is in, what does not exist.
-        if sysroot != "/" or self.standing() is not None:
-            from rootgen.rootfs.danger import refuse_dangerous, refuse_within
-
-            refuse_within(self.shown, self.real, sysroot)
-            if self.standing() is not None:
-                refuse_dangerous(self.shown, self.real, sysroot)
+        try:
+            self._refuse(sysroot)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Let go of the parent."""
@@ -100,6 +98,17 @@ class Destination:
             if temporary is not None:
                 return temporary
         raise TreeError(f"cannot write {self.shown}: no free name beside it")
+
+    def _refuse(self, sysroot: str) -> None:
+        # Nothing runs from, and nothing else is in, what does not exist.
+        standing = self.standing()
+        if sysroot == "/" and standing is None:
+            return
+        from rootgen.rootfs.danger import refuse_dangerous, refuse_within
+
+        refuse_within(self.shown, self.real, sysroot)
+        if standing is not None:
+            refuse_dangerous(self.shown, self.real, sysroot)
 
     def _hold(self, name: str) -> Temporary | None:
         """Lock the directory just made; None where another make took it for a leftover."""

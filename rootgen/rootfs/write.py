@@ -146,11 +146,13 @@ class _Writing:
         """Remove the temporary, if that is still what has its name."""
         from rootgen.rootfs.remove import remove_tree
 
-        with Blaming(self._destination.shown, None):
-            ours = os.fstat(temporary.descriptor)
-            named = os.stat(temporary.name, dir_fd=self._destination.parent, follow_symlinks=False)
-        if os.path.samestat(ours, named):
-            remove_tree(self._destination.parent, temporary.name)
+        parent = self._destination.parent
+        try:
+            named = os.stat(temporary.name, dir_fd=parent, follow_symlinks=False)
+        except FileNotFoundError:
+            return
+        if os.path.samestat(os.fstat(temporary.descriptor), named):
+            remove_tree(parent, temporary.name)
 
     def _populate(
         self,
