@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from rootgen.cli.commands import rootgen
+from rootgen.cli.streams import prepare_streams
 from rootgen.errors import RootgenError
 
 if TYPE_CHECKING:
@@ -21,10 +23,7 @@ _BROKEN_PIPE = 141
 
 def main() -> NoReturn:
     """Run the command line of this process and exit with its status."""
-    for stream in (sys.stdout, sys.stderr):
-        # A path that is not UTF-8 leaves as the bytes it came as.
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="surrogateescape")
+    prepare_streams()
     if "_ROOTGEN_COMPLETE" in os.environ:
         rootgen.main(prog_name="rootgen")
     status = run(sys.argv[1:])
@@ -35,6 +34,8 @@ def main() -> NoReturn:
         # The reader went away after the last line was written.
         _forget_output()
         status = status or _BROKEN_PIPE
+    # What was imported lives until the end: the collections at the exit need not look at it.
+    gc.freeze()
     sys.exit(status)
 
 
@@ -68,7 +69,11 @@ def run(arguments: Sequence[str]) -> int:
 def _shown(error: RootgenError) -> str:
     from rootgen.report.words import printable  # only on the way to an error
 
-    return "\n".join(printable(line) for line in str(error).split("\n"))
+    # Each part by itself: a line break within a name of a hostile root starts no line of ours.
+    safe = RootgenError(
+        printable(error.what), why=tuple(map(printable, error.why)), hint=printable(error.hint)
+    )
+    return str(safe)
 
 
 def _forget_output() -> None:

@@ -50,6 +50,7 @@ def test_help() -> None:
         "rootgen.cli.commands",
         "rootgen.cli.entry",
         "rootgen.cli.group",
+        "rootgen.cli.streams",
         "rootgen.errors",
     }
 

@@ -46,7 +46,7 @@ def trace(
         text=True,
         errors="surrogateescape",
         cwd=directory,
-        timeout=60,
+        timeout=20,
         check=False,
     )
     return parse(done.stdout, done.stderr.strip())
