@@ -13,7 +13,9 @@ from tests.people.command import ROOTGEN
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-@pytest.mark.parametrize("command", ["--help", "deps bash", "make --dry-run bash", "make nothing"])
+@pytest.mark.parametrize(
+    "command", ["--help", "deps bash", "make --dry-run bash", "make --dry-run nothing"]
+)
 def test_closed(closed: str, command: str) -> None:
     """A stream that the caller closed is no traceback, and nothing opens in its place."""
     script = f"{ROOTGEN} {command} {closed}"

@@ -123,9 +123,9 @@ def trees(draw: st.DrawFn) -> Tree:
     program = draw(_objects("bin/prog"))._replace(filtees=(), soname=None)
     program = program._replace(needed=(*program.needed, os.path.basename(paths[0])))
     if draw(st.sampled_from((False, True, True, True))):
-        tag = draw(st.sampled_from(("rpath", "runpath")))
-        program = program._replace(rpath=None, runpath=None, nodeflib=False)
-        program = program._replace(**{tag: _PLENTY})
+        inherited = draw(st.booleans())
+        rpath, runpath = (_PLENTY, None) if inherited else (None, _PLENTY)
+        program = program._replace(rpath=rpath, runpath=runpath, nodeflib=False)
     links = draw(st.lists(st.tuples(st.sampled_from(places), st.sampled_from(paths)), max_size=2))
     if draw(st.booleans()):
         leaf = Drawn(f"{draw(st.sampled_from(DIRECTORIES))}/{_LEAF}", soname=_LEAF)
