@@ -38,7 +38,9 @@ def helps(command: click.Command, path: str) -> Iterator[tuple[str, str, click.C
     context = click.Context(
         command, info_name=path, terminal_width=_WIDTH, help_option_names=["-h", "--help"]
     )
-    yield path, command.get_help(context), command
+    # Since 8.2 click brackets the command of a group that can do without one.
+    text = command.get_help(context).replace(" [COMMAND] [ARGS]", " COMMAND [ARGS]")
+    yield path, text, command
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
             below = command.get_command(context, name)
