@@ -44,7 +44,8 @@ def _lines(lacking: Lacking, owners: Owners) -> list[str]:
     package = owners.package(lacking.chain[-1])
     if package is not None:
         lines.append(f"  {lacking.chain[-1]} is of package {package}")
-    owned = owners.suggest(lacking.name.rpartition("/")[2])
+    # A name with a slash is one path: a file of that name elsewhere is no help.
+    owned = None if "/" in lacking.name else owners.suggest(lacking.name)
     if owned is not None and owned.path.rpartition("/")[0] not in lacking.searched:
         lines.append(f"  package {owned.package} has {owned.path}, where nothing searches")
     return lines

@@ -22,6 +22,7 @@ from rootgen.closure.script import DEPTH_LIMIT, LINE_LIMIT, env_program, parse_s
 from rootgen.elf.reader import is_elf
 from rootgen.errors import ElfError, MissingError, RootgenError, SysrootError
 from rootgen.ldso.load import How
+from rootgen.ldso.machine import machine_of
 from rootgen.sysroot.program import find_program
 
 if TYPE_CHECKING:
@@ -50,12 +51,14 @@ class Gathering:
         self._links: dict[LinkUse, None] = {}
         self._lacking: dict[Lacking, None] = {}
         self._loads: dict[str, Load] = {}
+        self._machines: set[str] = set()
 
     def add(self, name: str, opened: str, *, lenient: bool = False) -> None:
         """Add the program at ``opened`` (an absolute path), asked for as ``name``.
 
         Raises ElfError where it is malformed or neither ELF nor a script
-        (unless ``lenient``: a file that a profile brings may be data), and
+        (unless ``lenient``: a file that a profile brings may be data; one
+        for a machine that no program is for is an ElfError then), and
         SysrootError where it cannot be read. What is not found is kept
         as Lacking.
         """
@@ -65,8 +68,8 @@ class Gathering:
         if found is None:
             message = f"no such program: {opened}"
             raise MissingError(message)
-        self._programs[opened] = Program(name, opened, found.path)
         self._visit(opened, found, (), lenient=lenient)
+        self._programs[opened] = Program(name, opened, found.path)
 
     def closure(self) -> Closure:
         """Return what has been gathered."""
@@ -94,7 +97,7 @@ class Gathering:
         with self._sysroot.open(found.path) as file:
             head = file.pread(LINE_LIMIT, 0)
         if is_elf(head):
-            self._visit_elf(opened, found, chain)
+            self._visit_elf(opened, found, chain, lenient=lenient)
             return
         shebang = parse_shebang(head)
         if shebang is None and not lenient:
@@ -103,8 +106,16 @@ class Gathering:
         if shebang is not None:
             self._visit_script(found.path, shebang, (*chain, found.path), lenient=lenient)
 
-    def _visit_elf(self, opened: str, found: Found, chain: tuple[str, ...]) -> None:
+    def _visit_elf(
+        self, opened: str, found: Found, chain: tuple[str, ...], *, lenient: bool
+    ) -> None:
         load = self._system.load(opened)
+        machine = machine_of(load.objects[0].facts).name
+        if not lenient:
+            self._machines.add(machine)
+        elif load.missing and machine not in self._machines:
+            # Firmware, another machine's boot loader: it will not run here, and lacks nothing.
+            raise ElfError(f"{opened} is for {machine}, as no program asked for is")
         self._loads[opened] = load
         for mapped in load.objects:
             self._files[mapped.found.path] = ClosureFile(mapped.found, mapped.facts)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from rootgen.errors import PlanError
-from rootgen.plan.entry import Entry, EntryKind, FromSysroot, Reason, ReasonKind
+from rootgen.plan.entry import HOST_ATTRIBUTES, Entry, EntryKind, FromSysroot, Reason, ReasonKind
 from rootgen.plan.plan import Plan
 from rootgen.sysroot.port import Kind
 
@@ -19,15 +19,6 @@ if TYPE_CHECKING:
     from rootgen.plan.as_sysroot import Union
     from rootgen.sysroot.port import Found, Node
 
-# Attributes that belong to the host's own policy or file system, not to the file.
-# (trusted.* is seen by root alone: the same tree must come of every user's run.)
-_HOST_ATTRIBUTES = (
-    "security.selinux",
-    "security.ima",
-    "security.evm",
-    "system.nfs4_acl",
-    "trusted.",
-)
 _REASON_ORDER = {kind: number for number, kind in enumerate(ReasonKind)}
 
 
@@ -151,7 +142,7 @@ class Collection:
 
     def _attributes(self, path: str) -> tuple[tuple[str, bytes], ...]:
         return tuple(
-            pair for pair in self.root.xattrs(path) if not pair[0].startswith(_HOST_ATTRIBUTES)
+            pair for pair in self.root.xattrs(path) if not pair[0].startswith(HOST_ATTRIBUTES)
         )
 
     def _clamped(self, entry: Entry) -> Entry:

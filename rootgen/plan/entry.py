@@ -9,6 +9,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+# Attributes that belong to the host's own policy or file system, not to the file.
+# (trusted.* is seen by root alone: the same tree must come of every user's run.)
+HOST_ATTRIBUTES = (
+    "security.selinux",
+    "security.ima",
+    "security.evm",
+    "system.nfs4_acl",
+    "trusted.",
+)
+
+
 class EntryKind(Enum):
     """What an entry makes of its path."""
 

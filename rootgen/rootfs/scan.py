@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rootgen.errors import TreeError
 from rootgen.linux.path import open_beneath
-from rootgen.plan.entry import Entry, EntryKind
+from rootgen.plan.entry import HOST_ATTRIBUTES, Entry, EntryKind
 from rootgen.plan.manifest import MANIFEST_PATH
 from rootgen.plan.manifest_reader import parse_manifest
 from rootgen.plan.plan import Plan
@@ -301,16 +301,6 @@ def _hashed(entry: Entry, descriptor: int) -> Entry:
     return entry._replace(sha256=sha256, size=size)
 
 
-# Attributes of the host's policy or file system, which a Plan never has (plan.collect).
-_HOST_ATTRIBUTES = (
-    "security.selinux",
-    "security.ima",
-    "security.evm",
-    "system.nfs4_acl",
-    "trusted.",
-)
-
-
 def _attributes(place: int | str) -> tuple[tuple[str, bytes], ...]:
     follow = isinstance(place, int)
     try:
@@ -318,7 +308,7 @@ def _attributes(place: int | str) -> tuple[tuple[str, bytes], ...]:
         return tuple(
             (name, os.getxattr(place, name, follow_symlinks=follow))
             for name in sorted(names)
-            if not name.startswith(_HOST_ATTRIBUTES)
+            if not name.startswith(HOST_ATTRIBUTES)
         )
     except OSError:
         return ()  # a file system without attributes, or a file that went away

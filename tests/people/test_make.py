@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.elf.image import DT_NEEDED, Recipe, build
 from tests.people.command import rootgen, succeed
 from tests.truth.compiled import Thing, link
 
@@ -223,3 +224,18 @@ def test_musl(tmp_path: Path, has_file: bool) -> None:
     listed = chroot(out, loader, "--list", "/usr/bin/prog").stdout
     assert f"liba.so => /{where}/liba.so" in listed
     assert (out / "etc/ld-musl-x86_64.path").exists() == has_file
+
+
+def test_data_for_another_machine(tmp_path: Path) -> None:
+    """Firmware among what is added, for a machine that nothing here is for, is data and is told."""
+    image = build(Recipe(machine=22, byte_order="big", dynamic=((DT_NEEDED, b"libodd.so"),)))
+    (tmp_path / "firmware.img").write_bytes(image.data)
+    out = tmp_path / "out"
+    add = ["--add", f"{tmp_path}/firmware.img:/opt/firmware.img"]
+    printed = succeed("make", "bash", *add, "--out", str(out))
+    assert (
+        "skipped: /opt/firmware.img (not examined: /opt/firmware.img is for s390x, "
+        "as no program asked for is)"
+    ) in printed
+    assert (out / "opt/firmware.img").read_bytes() == image.data
+    succeed("check", str(out))
