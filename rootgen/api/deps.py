@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from rootgen.api.targets import find_target, open_sysroot, working_directory
 from rootgen.closure.resolve import interpreters_of
 from rootgen.ldso.cpu import read_cpu
 from rootgen.ldso.system import System
+from rootgen.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,9 +6,11 @@ click's own recipe for lazy groups loses.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
+
+from rootgen.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 # linux/binfmts.h, BINPRM_BUF_SIZE: the kernel reads no more of the line.
+from rootgen.named import NamedTuple
+
 LINE_LIMIT = 256
 # fs/exec.c, exec_binprm: "This allows 4 levels of binfmt rewrites before failing hard."
 DEPTH_LIMIT = 5

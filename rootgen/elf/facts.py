@@ -7,7 +7,9 @@ costs 1 ms at import and 0.7 us at each creation where a named tuple costs
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from rootgen.named import NamedTuple
 
 ByteOrder = Literal["little", "big"]
 

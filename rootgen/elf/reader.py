@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 from struct import Struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from rootgen.elf.facts import AbiNote, ElfFacts
 from rootgen.errors import ElfError
+from rootgen.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from rootgen.errors import PlanError
+from rootgen.named import NamedTuple
 from rootgen.plan.entry import Entry
 from rootgen.plan.plan import Plan
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 import struct
 from struct import Struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from rootgen.errors import LoaderError
+from rootgen.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -6,9 +6,10 @@ root has one, any other root has none, and gets the baseline.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from rootgen.errors import SysrootError
+from rootgen.named import NamedTuple
 
 if TYPE_CHECKING:
     from rootgen.sysroot.port import Sysroot

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 # A loader is some 200 KiB; its strings are in the first half.
+from rootgen.named import NamedTuple
+
 SIZE_LIMIT = 4 << 20
 
 _BETWEEN = b"/\0/"  # the end of one directory and the beginning of the next

@@ -8,12 +8,13 @@ directories.
 from __future__ import annotations
 
 import posixpath
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from rootgen.elf.facts import ET_EXEC
 from rootgen.ldso.load import How, Mapped
 from rootgen.ldso.machine import machine_of
 from rootgen.ldso.tokens import Tokens, expand_tokens, split_path
+from rootgen.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

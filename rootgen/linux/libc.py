@@ -12,7 +12,8 @@ import ctypes
 import errno
 import os
 import sys
-from typing import NamedTuple
+
+from rootgen.named import NamedTuple
 
 # CDLL(None) is the C library that Python itself is linked with, glibc or musl.
 _LIBC = ctypes.CDLL(None, use_errno=True)

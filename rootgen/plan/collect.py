@@ -6,9 +6,10 @@ reasons are sorted, parents and hard links are settled at the end.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from rootgen.errors import PlanError
+from rootgen.named import NamedTuple
 from rootgen.plan.entry import HOST_ATTRIBUTES, Entry, EntryKind, FromSysroot, Reason, ReasonKind
 from rootgen.plan.plan import Plan
 from rootgen.sysroot.port import Kind

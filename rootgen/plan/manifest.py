@@ -14,8 +14,9 @@ itself. Where the bytes of a file came from is not part of it either.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from rootgen.named import NamedTuple
 from rootgen.plan.digest import plan_digest
 from rootgen.plan.entry import Entry, EntryKind
 from rootgen.plan.plan import Plan

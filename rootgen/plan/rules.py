@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import posixpath
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from rootgen.errors import MissingError, PlanError, SysrootError
+from rootgen.named import NamedTuple
 from rootgen.plan.entry import Entry, EntryKind, FromHost, Inline, Reason, ReasonKind
 from rootgen.sysroot.port import Kind
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from rootgen.named import NamedTuple
 from rootgen.profile.read import load_profiles, shipped_names
 
 

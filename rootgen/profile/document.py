@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn, Protocol
+from typing import TYPE_CHECKING, Literal, NoReturn, Protocol
 
 import yaml
 
+from rootgen.named import NamedTuple
 from rootgen.profile.model import Place
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ rule keeps the name of the profile that it came from for its Reason.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from rootgen.named import NamedTuple
 
 
 class Place(NamedTuple):

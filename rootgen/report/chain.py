@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from rootgen.named import NamedTuple
 from rootgen.report.colour import PLAIN
 from rootgen.report.make import entry_json
 from rootgen.report.words import count_words, printable, reason_words, size_words

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from rootgen.ldso.load import How, NeedKind
+from rootgen.named import NamedTuple
 from rootgen.report.colour import PLAIN
 from rootgen.report.words import printable
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import stat
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from rootgen.named import NamedTuple
 from rootgen.plan.entry import EntryKind, ReasonKind
 from rootgen.report.colour import PLAIN
 from rootgen.report.words import count_words, printable, reason_words, size_words

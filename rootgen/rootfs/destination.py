@@ -6,9 +6,10 @@ import errno
 import fcntl
 import os
 import stat
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from rootgen.errors import TreeError
+from rootgen.named import NamedTuple
 from rootgen.rootfs.blame import write_error
 from rootgen.rootfs.walk import DIRECTORY
 

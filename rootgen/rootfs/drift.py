@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from rootgen.layer.difference import NOT_OF_THE_DIGEST, Difference, change_words, difference
+from rootgen.named import NamedTuple
 from rootgen.rootfs.scan import intended, look
 
 if TYPE_CHECKING:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from rootgen.named import NamedTuple
 from rootgen.plan.entry import Entry, EntryKind
 from rootgen.plan.plan import Plan
 from rootgen.rootfs.blame import Blaming, write_error

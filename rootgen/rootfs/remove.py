@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import NamedTuple
 
 from rootgen.errors import TreeError
+from rootgen.named import NamedTuple
 from rootgen.rootfs.walk import DIRECTORY, mount_of
 
 

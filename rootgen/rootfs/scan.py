@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from rootgen.errors import TreeError
 from rootgen.linux.path import open_beneath
+from rootgen.named import NamedTuple
 from rootgen.plan.entry import HOST_ATTRIBUTES, Entry, EntryKind
 from rootgen.plan.manifest import MANIFEST_PATH
 from rootgen.plan.manifest_reader import parse_manifest

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from rootgen.errors import PlanError, RootgenError, TreeError
+from rootgen.named import NamedTuple
 from rootgen.plan.entry import Entry, EntryKind, Reason, ReasonKind
 from rootgen.plan.manifest import MANIFEST_PATH, manifest_bytes, manifest_of
 from rootgen.plan.plan import Plan

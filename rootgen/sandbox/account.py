@@ -6,9 +6,10 @@ malformed line is no line.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from rootgen.errors import LaunchError
+from rootgen.named import NamedTuple
 from rootgen.sandbox.launch import Credentials
 
 if TYPE_CHECKING:

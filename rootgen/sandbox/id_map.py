@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from rootgen.named import NamedTuple
 from rootgen.sandbox.launch import IdMap
 
 if TYPE_CHECKING:

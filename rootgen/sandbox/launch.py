@@ -4,9 +4,11 @@ Nothing here does anything. A Launch is computed (``compose``), told
 (``explain``) and performed (``perform``); what is not in it does not happen.
 """
 
-# No annotations from __future__ here: NamedTuple would compile each of them again, which is half
-# of what this module costs at start-up.
-from typing import TYPE_CHECKING, NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rootgen.named import NamedTuple
 
 if TYPE_CHECKING:
     from rootgen.sandbox.limits import Limit
@@ -91,7 +93,7 @@ class Launch(NamedTuple):
     hostname: str
     loopback: bool
     # Act 2: limits
-    limits: tuple["Limit", ...]
+    limits: tuple[Limit, ...]
     # Act 3: the root and what is mounted in it. What is missing at its top is made, and removed
     # again where the program could not be started: the tree may have been none.
     root: str

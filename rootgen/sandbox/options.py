@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from rootgen.named import NamedTuple
 
 PIVOT_WAYS = ("auto", "pivot_root", "chroot")
 NETWORKS = ("none", "host")

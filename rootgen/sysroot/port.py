@@ -8,7 +8,9 @@ symbolic link.
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from rootgen.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
