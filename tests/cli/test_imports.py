@@ -52,6 +52,7 @@ def test_help() -> None:
         "rootgen.cli.group",
         "rootgen.cli.streams",
         "rootgen.errors",
+        "rootgen.named",
     }
 
 
