@@ -16,7 +16,7 @@ from rootgen.errors import LoaderError
 from rootgen.named import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from rootgen.ldso.cpu import Cpu
 
@@ -53,18 +53,31 @@ class Record(NamedTuple):
     legacy: int = 0
 
 
+class _Raw(NamedTuple):
+    """A cache as it stands in its bytes: ``strings`` is where offsets count from.
+
+    ``entries`` are (flags, offset of the path, hwcap) by name: a Record is
+    made of one when it is asked for, as few of the hundreds are.
+    """
+
+    data: bytes
+    strings: int
+    entries: dict[bytes, list[tuple[int, int, int]]]
+    subdirectories: tuple[str, ...] = ()
+
+
 class LoaderCache:
     """The records of one cache by name, in the order of the file."""
 
-    __slots__ = ("_records",)
+    __slots__ = ("_raw",)
 
-    def __init__(self, records: dict[bytes, list[Record]]) -> None:
-        """Take the records by soname."""
-        self._records = records
+    def __init__(self, raw: _Raw) -> None:
+        """Take what was parsed."""
+        self._raw = raw
 
     def __len__(self) -> int:
         """Count the records."""
-        return sum(map(len, self._records.values()))
+        return sum(map(len, self._raw.entries.values()))
 
     def lookup(
         self, name: str, flags: int, cpu: Cpu, usable: Callable[[int], bool] | None = None
@@ -78,7 +91,7 @@ class LoaderCache:
         """
         best: str | None = None
         best_level = len(cpu.levels)
-        for record in self._records.get(os.fsencode(name), ()):
+        for record in self._records(os.fsencode(name)):
             if record.flags not in {flags, _FLAG_ELF}:
                 continue
             if record.subdirectory:
@@ -96,9 +109,16 @@ class LoaderCache:
 
     def records(self) -> Iterable[tuple[str, Record]]:
         """Return every name with its records, in the order of the file."""
-        for name, records in self._records.items():
-            for record in records:
+        for name in self._raw.entries:
+            for record in self._records(name):
                 yield os.fsdecode(name), record
+
+    def _records(self, name: bytes) -> Iterator[Record]:
+        raw = self._raw
+        for flags, value, hwcap in raw.entries.get(name, ()):
+            start = raw.strings + value
+            record = Record(flags, os.fsdecode(raw.data[start : raw.data.index(b"\0", start)]))
+            yield _with_hwcap(record, hwcap, raw.subdirectories) if hwcap else record
 
 
 def parse_cache(data: bytes, where: str) -> LoaderCache:
@@ -113,7 +133,7 @@ def parse_cache(data: bytes, where: str) -> LoaderCache:
         raise LoaderError(f"{where}: truncated") from error
 
 
-def _parse(data: bytes, where: str) -> dict[bytes, list[Record]]:
+def _parse(data: bytes, where: str) -> _Raw:
     start = 0
     if data.startswith(_OLD_MAGIC):
         order = _byte_order(data, _OLD_COUNT_AT, _OLD_ENTRY)
@@ -127,30 +147,39 @@ def _parse(data: bytes, where: str) -> dict[bytes, list[Record]]:
     return _read_new(data[start:] if start else data, where)
 
 
-def _read_old(data: bytes, order: str, count: int, where: str) -> dict[bytes, list[Record]]:
+def _read_old(data: bytes, order: str, count: int, where: str) -> _Raw:
     table = _table(data, _OLD_HEADER, count * _OLD_ENTRY, where)
     strings = _OLD_HEADER + count * _OLD_ENTRY
-    records: dict[bytes, list[Record]] = {}
-    for flags, key, value in Struct(order + "iII").iter_unpack(table):
-        path = _string(data, strings + value, where)
-        record = Record(flags, os.fsdecode(path))
-        records.setdefault(_string(data, strings + key, where), []).append(record)
-    return records
+    entries = [(*entry, 0) for entry in Struct(order + "iII").iter_unpack(table)]
+    return _Raw(data, strings, _by_name(data, strings, entries, where))
 
 
-def _read_new(data: bytes, where: str) -> dict[bytes, list[Record]]:
+def _read_new(data: bytes, where: str) -> _Raw:
     order = _ORDERS.get(data[28]) or _byte_order(data, 20, _NEW_ENTRY)
     count, _strings_size, extension = Struct(order + "II4xI").unpack_from(data, 20)
     table = _table(data, _NEW_HEADER, count * _NEW_ENTRY, where)
     subdirectories = _read_subdirectories(data, order, extension, where)
-    records: dict[bytes, list[Record]] = {}
-    for flags, key, value, _, hwcap in Struct(order + "iIIIQ").iter_unpack(table):
-        path = os.fsdecode(_string(data, value, where))
-        record = Record(flags, path)
-        if hwcap:
-            record = _with_hwcap(record, hwcap, subdirectories)
-        records.setdefault(_string(data, key, where), []).append(record)
-    return records
+    # The fourth field, a kernel version, has been zero since 2.35.
+    entries = Struct(order + "iII4xQ").iter_unpack(table)
+    return _Raw(data, 0, _by_name(data, 0, entries, where), tuple(subdirectories))
+
+
+def _by_name(
+    data: bytes, strings: int, entries: Iterable[tuple[int, int, int, int]], where: str
+) -> dict[bytes, list[tuple[int, int, int]]]:
+    """Return the entries (flags, key, value, hwcap) by the name at each key; check each offset."""
+    last = data.rfind(b"\0")
+    found: dict[bytes, list[tuple[int, int, int]]] = {}
+    for flags, key, value, hwcap in entries:
+        at = strings + max(key, value)
+        if at > last:
+            raise LoaderError(f"{where}: a name at {at}, past its end")
+        name = data[strings + key : data.index(b"\0", strings + key)]
+        if name in found:
+            found[name].append((flags, value, hwcap))
+        else:
+            found[name] = [(flags, value, hwcap)]
+    return found
 
 
 def _with_hwcap(record: Record, hwcap: int, subdirectories: Sequence[str]) -> Record:

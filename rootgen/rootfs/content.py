@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from typing import TYPE_CHECKING
 
@@ -70,7 +69,9 @@ def length_of(file: OpenFile, size: int) -> int:
 
 def digest_of(descriptor: int) -> tuple[str, int]:
     """Return the SHA-256 of an open file, in hexadecimal, and its length; raise OSError."""
-    digest = hashlib.sha256()
+    from hashlib import sha256  # OpenSSL costs 3 ms, which a thread that flushes has use for
+
+    digest = sha256()
     buffer = memoryview(bytearray(_CHUNK))
     offset = 0
     while count := os.preadv(descriptor, [buffer], offset):
@@ -87,7 +88,9 @@ def digest_content(file: OpenFile) -> tuple[str, int]:
     descriptor = _descriptor(file)
     if descriptor is not None:
         return digest_of(descriptor)
-    digest = hashlib.sha256()
+    from hashlib import sha256
+
+    digest = sha256()
     offset = 0
     while data := file.pread(_CHUNK, offset):
         digest.update(data)

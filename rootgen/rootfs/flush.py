@@ -21,15 +21,17 @@ import os
 class Flush:
     """Files being written to the disk by a thread, while their bytes are hashed.
 
-    One fdatasync(2) each, and not syncfs(2): a few files are to be waited
-    for, whatever else the disk has still to write for others.
+    Handing them to the disk takes as long as hashing them. Where they are to
+    be ``durable``, one fdatasync(2) each follows, and not syncfs(2): a few
+    files are waited for, whatever else the disk has still to write for others.
     """
 
-    def __init__(self, descriptors: list[int]) -> None:
+    def __init__(self, descriptors: list[int], *, durable: bool) -> None:
         """Begin with ``descriptors``, which must stay open until ``wait`` returns."""
         from threading import Thread
 
         self._failures: list[OSError] = []
+        self._durable = durable
         self._thread = Thread(target=self._run, args=(descriptors,), daemon=True)
         self._thread.start()
 
@@ -39,11 +41,13 @@ class Flush:
         return self._failures
 
     def _run(self, descriptors: list[int]) -> None:
-        for descriptor in descriptors:
-            try:
+        try:
+            for descriptor in descriptors:
+                begin_flush(descriptor)
+            for descriptor in descriptors if self._durable else ():
                 flush_file(descriptor)
-            except OSError as error:
-                self._failures.append(error)
+        except OSError as error:
+            self._failures.append(error)
 
 
 def begin_flush(descriptor: int) -> None:

@@ -102,20 +102,17 @@ class Population:
 
     def flush(self) -> None:
         """Wait until the contents are on the disk, if they are to be durable."""
-        if not self._durable:
-            return
-        if self._flush is None:
+        if self._flush is None and self._durable:
             from rootgen.linux.sync import sync_filesystem
 
             with self._blaming(None):
                 sync_filesystem(self._place.descriptor)
-            return
-        failures = self._flush.wait()
+        failures = [] if self._flush is None else self._flush.wait()
         if failures:
             raise write_error(self._place.name, failures[0])
 
     def _fill_few(self, plan: Plan, total: int) -> list[Entry]:
-        """Copy, then hash while another thread flushes: neither waits for the other."""
+        """Copy, then hash while another thread flushes: each leaves the other a processor."""
         copied: list[Entry] = []
         targets: list[int] = []
 
@@ -125,8 +122,7 @@ class Population:
 
         try:
             self._make(plan, total, start)
-            if self._durable:
-                self._flush = Flush(targets)
+            self._flush = Flush(targets, durable=self._durable)
             pairs = zip(copied, targets, strict=True)
             return [entry._replace(sha256=digest_of(target)[0]) for entry, target in pairs]
         finally:
@@ -210,6 +206,8 @@ class Population:
     def _copy_and_hash(self, entry: Entry, file: OpenFile, descriptor: int) -> Entry:
         try:
             copied = self._copy(entry, file, descriptor)
+            with self._blaming(entry):
+                begin_flush(descriptor)
             return copied._replace(sha256=digest_of(descriptor)[0])
         finally:
             os.close(descriptor)
@@ -224,7 +222,6 @@ class Population:
                 )
                 self._notes.add(entry.path, what)
             self._metadata.of_file(descriptor, entry)
-            begin_flush(descriptor)
         return entry._replace(size=size)
 
     def _blaming(self, entry: Entry | None) -> Blaming:
