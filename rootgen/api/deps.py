@@ -6,14 +6,22 @@ from typing import TYPE_CHECKING
 
 from rootgen.api.targets import find_target, open_sysroot, working_directory
 from rootgen.closure.resolve import interpreters_of
-from rootgen.ldso.cpu import read_cpu
+from rootgen.errors import RootgenError
+from rootgen.ldso.cpu import cpu_of_level, read_cpu
+from rootgen.ldso.machine import machine_of
 from rootgen.ldso.system import System
 from rootgen.named import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from rootgen.elf.facts import ElfFacts
+    from rootgen.ldso.cpu import Cpu
     from rootgen.ldso.load import Load
+    from rootgen.sysroot.directory import DirectorySysroot
+
+# What ``cpu`` may be: this processor, or a level of the x86-64 psABI.
+CPUS = ("native", "x86-64-v1", "x86-64-v2", "x86-64-v3", "x86-64-v4")
 
 
 class DepsResult(NamedTuple):
@@ -25,24 +33,88 @@ class DepsResult(NamedTuple):
     script: tuple[str, ...] = ()
 
 
+class Refused(NamedTuple):
+    """A target that nothing can be said of, and why."""
+
+    target: str
+    error: RootgenError
+
+
+class Asked(NamedTuple):
+    """How to resolve: within which root, for which processor, with which LD_LIBRARY_PATH.
+
+    ``cpu`` is one of ``CPUS``; "" is this processor for the host's own root,
+    for any other the baseline. ``by_name``: start programs as ldd(1) does.
+    """
+
+    sysroot: str = "/"
+    library_path: tuple[str, ...] = ()
+    cpu: str = ""
+    by_name: bool = False
+
+
 def deps(
-    targets: Sequence[str], *, sysroot: str = "/", library_path: tuple[str, ...] = ()
+    targets: Sequence[str],
+    *,
+    sysroot: str = "/",
+    library_path: tuple[str, ...] = (),
+    cpu: str = "",
 ) -> tuple[DepsResult, ...]:
     """Return what each of ``targets`` would load, resolved within ``sysroot``.
 
     A target is a path, or a name on the root's PATH; for a script it is its
-    interpreter that loads. Raises MissingError for a target that is not
-    there and ElfError for one that is no program; libraries that lack are
-    in ``load.missing``.
+    interpreter that loads. ``cpu`` chooses among glibc-hwcaps variants, as
+    in ``Asked``. Raises MissingError for a target that is not there and
+    ElfError for one that is no program; libraries that lack are in
+    ``load.missing``.
     """
-    root = open_sysroot(sysroot)
-    # The host's own root answers for this processor and this directory, any other for none.
-    system = System(root, cpu=read_cpu(root), working_directory=working_directory(sysroot))
-    results: list[DepsResult] = []
-    for target in targets:
-        path = find_target(root, target)
-        script = interpreters_of(root, path)
+    resolver = Resolver(Asked(sysroot, library_path, cpu))
+    return tuple([resolver.resolve(target) for target in targets])
+
+
+class Resolver:
+    """One root, asked about targets; what was read for one serves the others."""
+
+    def __init__(self, asked: Asked) -> None:
+        """Open the root; raise SysrootError where there is none."""
+        self._asked = asked
+        self.root = open_sysroot(asked.sysroot)
+        self.system = System(
+            self.root,
+            cpu=_cpu(asked.cpu, self.root),
+            # The host's own root answers for this directory, any other for its top.
+            working_directory=working_directory(asked.sysroot),
+        )
+
+    def resolve(self, target: str) -> DepsResult:
+        """Return what ``target`` loads; raise as ``deps``."""
+        path = find_target(self.root, target)
+        script = interpreters_of(self.root, path)
         program = script[-1] if script else path
-        load = system.load(program, library_path=library_path)
-        results.append(DepsResult(target, path, load, script))
-    return tuple(results)
+        load = self.system.load(
+            program, library_path=self._asked.library_path, by_name=self._asked.by_name
+        )
+        return DepsResult(target, path, load, script)
+
+    def each(self, targets: Sequence[str]) -> Iterator[DepsResult | Refused]:
+        """Give what each of ``targets`` loads, or why it cannot be said, and go on."""
+        for target in targets:
+            try:
+                yield self.resolve(target)
+            except RootgenError as error:
+                yield Refused(target, error)
+
+    def usual_loader(self, facts: ElfFacts) -> str:
+        """Return the glibc loader that this root has for ``facts``, "" for none.
+
+        It is the one that the root's ldd(1) would run (its RTLDLIST).
+        """
+        usual = machine_of(facts).interpreters[:1]
+        return next((path for path in usual if self.root.lookup(path) is not None), "")
+
+
+def _cpu(name: str, root: DirectorySysroot) -> Cpu:
+    if name == "native":
+        return read_cpu(open_sysroot("/"))
+    # Only the host's own root has a /proc/cpuinfo.
+    return cpu_of_level(name) or read_cpu(root)

@@ -25,6 +25,12 @@ def write_notes(lines: Iterable[str]) -> None:
     sys.stderr.writelines(f"rootgen: {line}\n" for line in lines)
 
 
+def write_errors(lines: Iterable[str]) -> None:
+    """Write ``lines`` to standard error, as they are: another program's words."""
+    sys.stdout.flush()
+    sys.stderr.writelines(f"{line}\n" for line in lines)
+
+
 def write_json(document: Mapping[str, object]) -> None:
     """Write ``document`` to standard output, indented."""
     import json

@@ -24,12 +24,15 @@ PRELOAD_PATH = "/etc/ld.so.preload"
 _PRELOAD_LIMIT = 1 << 16
 
 
-def load_program(root: Root, program: Mapped, library_path: tuple[str, ...]) -> Load:
+def load_program(
+    root: Root, program: Mapped, library_path: tuple[str, ...], *, by_name: bool = False
+) -> Load:
     """Return the process of ``program``, whose interpreter is glibc's loader.
 
-    A shared library given as the program is loaded as ``ld.so LIBRARY`` does.
+    A shared library given as the program is loaded as ``ld.so LIBRARY`` does;
+    ``by_name``: so is a program, as ldd(1) does it.
     """
-    process = _Process(root, program, library_path)
+    process = _Process(root, program, library_path, by_name=by_name)
     process.run()
     return process.load()
 
@@ -37,12 +40,14 @@ def load_program(root: Root, program: Mapped, library_path: tuple[str, ...]) -> 
 class _Process:
     """A process under construction; indexes are into ``_objects``."""
 
-    def __init__(self, root: Root, program: Mapped, library_path: tuple[str, ...]) -> None:
+    def __init__(
+        self, root: Root, program: Mapped, library_path: tuple[str, ...], *, by_name: bool
+    ) -> None:
         self._root = root
         self._library_path = library_path
         # /proc/self/exe is what the kernel says of the program, so links are resolved
         # (_dl_get_origin); a library given as the target is opened by its name.
-        is_program = program.facts.interpreter is not None
+        is_program = program.facts.interpreter is not None and not by_name
         name = program.found.path if is_program else program.path
         origin = posixpath.dirname(name)
         self._program = Requester(program.facts, program.path, None, origin)
@@ -120,9 +125,10 @@ class _Process:
         if index == self._interpreter:
             return
         before = at
+        # In the order of the dynamic section, where linkers put the filters first.
         for kind, names in (
-            (NeedKind.AUXILIARY, facts.auxiliary),
             (NeedKind.FILTER, facts.filter),
+            (NeedKind.AUXILIARY, facts.auxiliary),
         ):
             for name in names:
                 target = self._ask(index, name, kind, None)

@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 _DF_1_PIE = 0x08000000
 
 
-def load_program(root: Root, opened: str, library_path: tuple[str, ...]) -> Load:
+def load_program(
+    root: Root, opened: str, library_path: tuple[str, ...], *, by_name: bool = False
+) -> Load:
     """Return the process of the program (or shared library) at ``opened``.
+
+    ``by_name``: started as ``ld.so PROGRAM``, with ``$ORIGIN`` where that name is.
 
     Raises MissingError where nothing is there, ElfError where it is no
     program, SysrootError where it cannot be read.
@@ -35,7 +39,7 @@ def load_program(root: Root, opened: str, library_path: tuple[str, ...]) -> Load
         return Load((program,), (), ())
     if musl.is_musl(facts.interpreter):
         return musl.load_program(root, program, library_path)
-    return glibc.load_program(root, program, library_path)
+    return glibc.load_program(root, program, library_path, by_name=by_name)
 
 
 def _is_static(facts: ElfFacts) -> bool:

@@ -38,14 +38,17 @@ class System:
             sysroot, cpu=cpu, working_directory=working_directory, configuration=configuration
         )
 
-    def load(self, opened: str, *, library_path: tuple[str, ...] = ()) -> Load:
+    def load(
+        self, opened: str, *, library_path: tuple[str, ...] = (), by_name: bool = False
+    ) -> Load:
         """Return the process of the program at ``opened``, an absolute path.
 
-        ``library_path`` is LD_LIBRARY_PATH's elements. Raises ElfError where
+        ``library_path`` is LD_LIBRARY_PATH's elements; ``by_name``: as ldd(1)
+        has it, whose ``$ORIGIN`` follows no link to the program. Raises ElfError where
         the file is malformed or no program, SysrootError where it cannot be
         read; what is not found is in ``Load.missing``.
         """
-        return load_program(self._root, opened, library_path)
+        return load_program(self._root, opened, library_path, by_name=by_name)
 
     def find_library(self, name: str, program: ElfFacts) -> Mapped | None:
         """Return where a process of ``program``'s kind finds ``name`` with ``dlopen``, or None.
