@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 PRELOAD_PATH = "/etc/ld.so.preload"
 _PRELOAD_LIMIT = 1 << 16
+# S_ISUID, S_ISGID: who runs such a program is somebody else than it runs as (AT_SECURE).
+_SETS_IDS = 0o6000
+_NO_TOKENS = "DST not allowed in SUID/SGID programs"  # elf/dl-deps.c, expand_dst
 
 
 def load_program(
@@ -50,7 +53,8 @@ class _Process:
         is_program = program.facts.interpreter is not None and not by_name
         name = program.found.path if is_program else program.path
         origin = posixpath.dirname(name)
-        self._program = Requester(program.facts, program.path, None, origin)
+        secure = bool(program.found.node.mode & _SETS_IDS) and is_program
+        self._program = Requester(program.facts, program.path, None, origin, secure=secure)
         self._objects: list[Mapped] = [program]
         self._requesters: list[Requester] = [self._program]
         self._names: dict[str, int] = {}
@@ -156,10 +160,12 @@ class _Process:
         """Find or map ``name`` for the object ``index``; append it to ``queue`` if it is new."""
         written = name
         requester = self._requesters[index]
+        outcome = Outcome(None, (), "its tokens stand for nothing")
         if "$" in name:
             name = expand_tokens(name, requester.tokens(self._root, self._program)) or ""
+            if name != written and self._program.secure:
+                name, outcome = "", Outcome(None, (), _NO_TOKENS)
         target = self._known(name)
-        outcome = Outcome(None, (), "its tokens stand for nothing")
         if target is None and name:
             outcome = search(self._root, name, requester, self._program, self._library_path)
             if outcome.mapped is not None:

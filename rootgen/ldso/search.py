@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rootgen.elf.facts import ET_EXEC
 from rootgen.ldso.load import How, Mapped
 from rootgen.ldso.machine import machine_of
-from rootgen.ldso.tokens import Tokens, expand_tokens, split_path
+from rootgen.ldso.tokens import Tokens, expand_tokens, secure_origin, split_path
 from rootgen.named import NamedTuple
 
 if TYPE_CHECKING:
@@ -42,15 +42,23 @@ class Requester:
     """An object of the process that asks for others (``struct link_map``).
 
     ``path`` is the one that it was opened by, ``loader`` the object that
-    brought it in; ``origin`` is what ``$ORIGIN`` stands for.
+    brought it in; ``origin`` is what ``$ORIGIN`` stands for; ``secure`` (of
+    the program) means secure-execution mode (ld.so(8)).
     """
 
-    __slots__ = ("_rpath", "_runpath", "facts", "loader", "origin", "path")
+    __slots__ = ("_rpath", "_runpath", "facts", "loader", "origin", "path", "secure")
 
     def __init__(
-        self, facts: ElfFacts, path: str, loader: Requester | None, origin: str | None = None
+        self,
+        facts: ElfFacts,
+        path: str,
+        loader: Requester | None,
+        origin: str | None = None,
+        *,
+        secure: bool = False,
     ) -> None:
         """Take the facts; ``origin`` None: the directory of ``path``."""
+        self.secure = secure
         self.facts = facts
         self.path = path
         self.loader = loader
@@ -83,8 +91,26 @@ class Requester:
         # decompose_rpath: an empty path is none, not the working directory.
         if not text:
             return ()
-        directories = split_path(text, lambda: self.tokens(root, program))
+        if program.secure:
+            elements = (one for one in text.split(":") if self._is_trusted(one, root, program))
+            text = ":".join(elements)
+        directories = split_path(text, lambda: self.tokens(root, program)) if text else ()
         return tuple(_absolute(directory, root) for directory in directories)
+
+    def _is_trusted(self, element: str, root: Root, program: Requester) -> bool:
+        """Tell whether a set-user-ID program's process searches a path element.
+
+        The program's own ``$ORIGIN`` counts where it leads beneath a default
+        directory (``is_trusted_path_normalize``).
+        """
+        if not secure_origin(element):
+            return False
+        if self is not program or not element.startswith(("$ORIGIN", "${ORIGIN}")):
+            return True
+        expanded = expand_tokens(element, self.tokens(root, program)) or ""
+        path = posixpath.normpath(expanded) + "/"
+        defaults = root.default_directories(program.facts)
+        return any(path.startswith(f"{directory}/") for directory in defaults)
 
 
 class _Place(NamedTuple):
@@ -146,7 +172,7 @@ def _special_places(
             asked = asked.loader
         if not met_program and program.facts.rpath is not None:
             yield from _in(root, program.rpath(root, program), name, How.RPATH, program.facts)
-    if library_path:
+    if library_path and not program.secure:
         elements = tuple(
             _absolute(one, root)
             for one in split_path(

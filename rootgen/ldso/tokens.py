@@ -25,6 +25,22 @@ class Tokens(NamedTuple):
     platform: str | None
 
 
+def secure_origin(text: str) -> bool:
+    """Tell whether ``text`` may be expanded in a set-user-ID program's process.
+
+    ``$ORIGIN`` may stand at its beginning only, with a slash or nothing
+    behind (``_dl_dst_substitute``).
+    """
+    at = -1
+    while (at := text.find("$", at + 1)) >= 0:
+        name, length = _token(text[at + 1 :])
+        if name == "ORIGIN" and (
+            at > 0 or text[at + 1 + length : at + 2 + length] not in {"", "/"}
+        ):
+            return False
+    return True
+
+
 def expand_tokens(text: str, tokens: Tokens) -> str | None:
     """Return ``text`` with its tokens replaced; None where one of them is unknown.
 

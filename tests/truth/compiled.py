@@ -29,21 +29,43 @@ class Thing(NamedTuple):
     program: bool = False
 
 
-def link(things: Sequence[Thing], root: Path, interpreter: str = LOADER) -> None:
+# Says its own path when it is mapped, without a libc; the program then ends.
+_ANNOUNCING = """
+static long call(long number, long a, const void *b, long c) {
+    long result;
+    __asm__ volatile ("syscall" : "=a"(result) : "a"(number), "D"(a), "S"(b), "d"(c)
+                      : "rcx", "r11", "memory");
+    return result;
+}
+static const char path[] = PATH "\\n";
+#ifdef PROGRAM
+void _start(void) { call(231, 0, 0, 0); }
+#else
+__attribute__((constructor)) static void say(void) { call(1, 1, path, sizeof path - 1); }
+#endif
+"""
+
+
+def link(
+    things: Sequence[Thing], root: Path, interpreter: str = LOADER, *, announcing: bool = False
+) -> None:
     """Link every one of ``things`` beneath ``root``.
 
     DT_NEEDED is what an object was linked with: a stub whose SONAME is the
-    string wanted stands in for each.
+    string wanted stands in for each. ``announcing`` libraries write their
+    path when they are mapped, and their program ends well.
     """
     root.mkdir(parents=True, exist_ok=True)
-    source = root / "nothing.o"
-    subprocess.run(
-        ["gcc", "-c", "-x", "c", "-", "-o", source, "-fPIC"], input=b"int x;", check=True
-    )
+    nothing, source = root / "nothing.o", root / "nothing.o"
+    _compile("int x;", nothing)
     for thing in things:
-        stubs = [_stub(name, number, root, source) for number, name in enumerate(thing.needed)]
+        stubs = [_stub(name, number, root, nothing) for number, name in enumerate(thing.needed)]
         target = root / thing.path.lstrip("/")
         target.parent.mkdir(parents=True, exist_ok=True)
+        if announcing:
+            source = root / "announcing.o"
+            kind = "#define PROGRAM\n" if thing.program else ""
+            _compile(f'{kind}#define PATH "/{thing.path}"\n{_ANNOUNCING}', source)
         command = ["ld", "--no-as-needed", "--hash-style=gnu", "-o", str(target), str(source)]
         command += ["-pie", f"--dynamic-linker={interpreter}"] if thing.program else ["-shared"]
         command += ["-soname", thing.soname] if thing.soname else []
@@ -57,8 +79,13 @@ def link(things: Sequence[Thing], root: Path, interpreter: str = LOADER) -> None
         assert done.returncode == 0, done.stderr
 
 
-def _stub(name: str, number: int, root: Path, source: Path) -> str:
+def _compile(code: str, target: Path) -> None:
+    command = ["gcc", "-c", "-x", "c", "-", "-o", target, "-fPIC", "-fno-stack-protector"]
+    subprocess.run(command, input=code.encode(), check=True)
+
+
+def _stub(name: str, number: int, root: Path, nothing: Path) -> str:
     path = os.path.join(root, f"stub{number}.so")
-    command = ["ld", "-shared", "-soname", name, "-o", path, str(source)]
+    command = ["ld", "-shared", "-soname", name, "-o", path, str(nothing)]
     subprocess.run(command, check=True)
     return path
