@@ -68,9 +68,11 @@ def make(request: MakeRequest, *, progress: Progress | None = None) -> MakeResul
 
     _check(request)
     sysroot, host = open_sysroot(request.sysroot), DirectorySysroot("/")
-    assembly = plan_of(request, sysroot, host)
+    profile = _profile(request)
+    assembly = _assembled(request, profile, sysroot, host)
     programs = tuple(sorted({one.opened for one in assembly.closure.programs}))
-    image = _profile(request).image if request.profiles else Profile("", "").image
+    # What a program brings by itself are its files; how a tree is started is for who asks.
+    image = profile.image if request.profiles else Profile("", "").image
     if request.dry_run:
         plan = hash_plan(assembly.plan, sysroot=sysroot, host=host, progress=progress)
         notes: tuple[Note, ...] = ()
@@ -100,11 +102,17 @@ def plan_of(request: MakeRequest, sysroot: DirectorySysroot, host: DirectorySysr
 
     Raises as ``make``.
     """
+    return _assembled(request, _profile(request), sysroot, host)
+
+
+def _assembled(
+    request: MakeRequest, profile: Profile, sysroot: DirectorySysroot, host: DirectorySysroot
+) -> Assembly:
     wish = Wish(
         sysroot,
         host,
         tuple(path_within(request.sysroot, name) for name in request.programs),
-        _profile(request),
+        profile,
         tuple(Addition(os.path.abspath(source), to) for source, to in request.add),
         request.epoch,
     )
@@ -137,7 +145,7 @@ def _proven(assembly: Assembly, sysroot: DirectorySysroot, host: DirectorySysroo
 
 
 def _told(one: Divergence) -> str:
-    return f"{one.name}: {one.wanted} here, {one.got or 'nothing'} in the target"
+    return f"{one.name}: {one.wanted or 'nothing'} here, {one.got or 'nothing'} in the target"
 
 
 def _profile(request: MakeRequest) -> Profile:

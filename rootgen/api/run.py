@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 from rootgen.errors import NotFoundError, PlanError
@@ -95,4 +96,7 @@ def run(request: RunRequest, *, tell: Tell | None = None) -> int:
     """
     from rootgen.sandbox.perform import perform
 
+    # What the caller printed stands before what the program prints.
+    sys.stdout.flush()
+    sys.stderr.flush()
     return perform(compose_run(request, tell=tell))

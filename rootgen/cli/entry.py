@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
@@ -34,9 +33,10 @@ def main() -> NoReturn:
         # The reader went away after the last line was written.
         _forget_output()
         status = status or _BROKEN_PIPE
-    # What was imported lives until the end: the collections at the exit need not look at it.
-    gc.freeze()
-    sys.exit(status)
+    if "coverage" in sys.modules:
+        sys.exit(status)
+    # Taking the interpreter apart would cost as much as many a command; all is flushed and closed.
+    os._exit(status)
 
 
 def run(arguments: Sequence[str]) -> int:

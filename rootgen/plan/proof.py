@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from rootgen.ldso.system import System
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 class Divergence(NamedTuple):
     """A program that would not load in the target what it loads where it was read.
 
-    ``wanted`` and ``got`` are real paths; ``got`` is None where the target's
-    loader would find nothing.
+    ``wanted`` and ``got`` are real paths; ``got`` is None, or ``wanted`` "",
+    where that loader finds nothing.
     """
 
     program: str
@@ -42,7 +43,9 @@ def divergences(loads: Mapping[str, Load], target: Sysroot) -> list[Divergence]:
 
 
 def _paths(load: Load) -> list[str]:
-    return [mapped.found.path for mapped in load.objects]
+    # A library given as the program names no loader: the one that would run it is no need of it.
+    asked = {0, *(need.target for need in load.needs)}
+    return [mapped.found.path for index, mapped in enumerate(load.objects) if index in asked]
 
 
 def _compare(opened: str, load: Load, again: Load) -> list[Divergence]:
@@ -59,8 +62,8 @@ def _compare(opened: str, load: Load, again: Load) -> list[Divergence]:
         if got.get(need.name) != wanted:
             differing[need.name] = Divergence(opened, need.name, wanted, got.get(need.name))
     if not differing:
-        # The same objects in another order: say which come first.
-        pairs = zip(_paths(load), _paths(again), strict=False)
+        # The same objects in another order, or more of them: say where they part.
+        pairs = zip_longest(_paths(load), _paths(again), fillvalue="")
         wanted, other = next((a, b) for a, b in pairs if a != b)
-        differing[wanted] = Divergence(opened, wanted, wanted, other)
+        differing[wanted] = Divergence(opened, wanted or other, wanted, other or None)
     return list(differing.values())

@@ -138,13 +138,13 @@ def look(root: int, *, progress: Progress | None = None) -> Seen:
 def intended(seen: Seen, claimed: Plan) -> Plan:
     """Return what ``seen`` stands for, where ``claimed`` is the Plan that it was made from.
 
-    A tree whose top has not the intended owner was made by an ordinary
-    user: what belongs to the owner of the top has the owner that is
+    A tree whose top has not the intended owner, or is not root's, was made by
+    an ordinary user: what belongs to the owner of the top has the owner that is
     claimed, devices that are not there could not be made (nor could any where
     none is), and so with the attributes that only root sets.
     """
     top = claimed.get("/")
-    ordinary = top is not None and (top.uid, top.gid) != seen.owner
+    ordinary = top is not None and (seen.owner[0] != 0 or (top.uid, top.gid) != seen.owner)
     entries = {
         entry.path: _intended(entry, claimed.get(entry.path), seen, ordinary=ordinary)
         for entry in seen.plan.entries()

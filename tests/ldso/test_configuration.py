@@ -12,6 +12,7 @@ from rootgen.ldso.system import System
 from rootgen.sysroot.directory import DirectorySysroot
 from rootgen.sysroot.memory import draw
 from tests.truth.compiled import Thing, link
+from tests.truth.loader import AS_ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +45,7 @@ def test_against_ldconfig(tmp_path: Path) -> None:
     for name in ("first", "typed", "a", "b", "last", "hidden", "no"):
         (tmp_path / "opt" / name).mkdir(parents=True)
     done = subprocess.run(
-        ["/sbin/ldconfig", "-r", str(tmp_path), "-v", "-N", "-X"],
+        [*AS_ROOT, "/sbin/ldconfig", "-r", str(tmp_path), "-v", "-N", "-X"],
         capture_output=True,
         text=True,
         check=True,

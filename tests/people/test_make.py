@@ -13,6 +13,7 @@ import pytest
 from tests.elf.image import DT_NEEDED, Recipe, build
 from tests.people.command import rootgen, succeed
 from tests.truth.compiled import Thing, link
+from tests.truth.loader import AS_ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,9 +21,7 @@ if TYPE_CHECKING:
 
 def chroot(root: Path, *command: str) -> subprocess.CompletedProcess[str]:
     """Run a command in a root that was entered by chroot alone."""
-    line = ["chroot", str(root), *command]
-    if os.geteuid() != 0:
-        line = ["unshare", "--user", "--map-root-user", *line]
+    line = [*AS_ROOT, "chroot", str(root), *command]
     return subprocess.run(line, capture_output=True, text=True, check=False)
 
 
@@ -48,7 +47,7 @@ def test_library_of_the_cache(sysroot: Path, tmp_path: Path, cached: bool) -> No
     root = tmp_path / "copy"
     shutil.copytree(sysroot, root, symlinks=True)
     if cached:
-        subprocess.run(["/sbin/ldconfig", "-r", str(root)], check=True)
+        subprocess.run([*AS_ROOT, "/sbin/ldconfig", "-r", str(root)], check=True)
     out = tmp_path / "out"
     succeed("make", "odd", "--sysroot", str(root), "--out", str(out))
     loader = "/lib64/ld-linux-x86-64.so.2"

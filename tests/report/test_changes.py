@@ -59,9 +59,7 @@ def test_clean() -> None:
     """Nothing found is one line."""
     report = CheckReport("./rootfs", "sha256:00", 2, 30, Difference(), (), ())
     assert report.is_clean()
-    assert list(check_lines(report)) == [
-        "./rootfs: 30 entries unchanged, 2 programs complete"
-    ]
+    assert list(check_lines(report)) == ["./rootfs: 30 entries unchanged, 2 programs complete"]
     assert check_json(report)["clean"] is True
 
 

@@ -80,7 +80,7 @@ def link(
 
 
 def _compile(code: str, target: Path) -> None:
-    command = ["gcc", "-c", "-x", "c", "-", "-o", target, "-fPIC", "-fno-stack-protector"]
+    command = ["gcc", "-c", "-x", "c", "-", "-o", str(target), "-fPIC", "-fno-stack-protector"]
     subprocess.run(command, input=code.encode(), check=True)
 
 

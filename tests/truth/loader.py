@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+# Before a command that calls chroot(2): an ordinary user may in a user namespace.
+AS_ROOT = () if os.geteuid() == 0 else ("unshare", "--user", "--map-root-user")
+
 _LINE = re.compile(r"\t(?:(?P<name>.+?) => )?(?P<path>\S.*?)(?: \(0x[0-9a-f]+\))?")
 
 
