@@ -69,7 +69,7 @@ def make(request: MakeRequest, *, progress: Progress | None = None) -> MakeResul
     _check(request)
     sysroot, host = open_sysroot(request.sysroot), DirectorySysroot("/")
     profile = _profile(request)
-    assembly = _assembled(request, profile, sysroot, host)
+    assembly = plan_of(request, profile, sysroot, host)
     programs = tuple(sorted({one.opened for one in assembly.closure.programs}))
     # What a program brings by itself are its files; how a tree is started is for who asks.
     image = profile.image if request.profiles else Profile("", "").image
@@ -97,17 +97,15 @@ def make(request: MakeRequest, *, progress: Progress | None = None) -> MakeResul
     )
 
 
-def plan_of(request: MakeRequest, sysroot: DirectorySysroot, host: DirectorySysroot) -> Assembly:
+def plan_of(
+    request: MakeRequest, profile: Profile, sysroot: DirectorySysroot, host: DirectorySysroot
+) -> Assembly:
     """Return the Plan of ``request``, proven: every program finds in it what it found before.
+
+    ``profile`` is all that the request's profiles say, as one.
 
     Raises as ``make``.
     """
-    return _assembled(request, _profile(request), sysroot, host)
-
-
-def _assembled(
-    request: MakeRequest, profile: Profile, sysroot: DirectorySysroot, host: DirectorySysroot
-) -> Assembly:
     wish = Wish(
         sysroot,
         host,
