@@ -1,0 +1,228 @@
+"""Sysroots of other architectures, made of real packages, and their own loaders under qemu-user.
+
+A sysroot is downloaded once and kept beneath the user's cache directory. Its
+programs run in a chroot of a user namespace, through the interpreter that is
+copied to ``/qemu``: nothing of the host's own loader or files takes part.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+_QEMU = "/qemu"
+_SECONDS = 60
+
+
+class Architecture(NamedTuple):
+    """One architecture: as packages call it, as qemu calls it, and what its ELF headers say."""
+
+    name: str
+    qemu: str
+    triplet: str
+    loader: str
+    machine: int
+    elf_class: Literal[32, 64] = 64
+    byte_order: Literal["little", "big"] = "little"
+    flags: int = 0
+    cross: str = ""  # the suffix of cross-compiling packages, where the release has no others
+
+
+ARCHITECTURES = {
+    one.name: one
+    for one in (
+        Architecture("arm64", "aarch64", "aarch64-linux-gnu", "/lib/ld-linux-aarch64.so.1", 183),
+        Architecture(
+            "armhf", "arm", "arm-linux-gnueabihf", "/lib/ld-linux-armhf.so.3", 40, 32,
+            flags=0x5000400,
+        ),
+        Architecture(
+            "armel", "arm", "arm-linux-gnueabi", "/lib/ld-linux.so.3", 40, 32, flags=0x5000200
+        ),
+        Architecture("s390x", "s390x", "s390x-linux-gnu", "/lib/ld64.so.1", 22, 64, "big"),
+        Architecture(
+            "ppc64el", "ppc64le", "powerpc64le-linux-gnu", "/lib64/ld64.so.2", 21, flags=2
+        ),
+        Architecture("i386", "i386", "i386-linux-gnu", "/lib/ld-linux.so.2", 3, 32),
+        Architecture(
+            "mips64el", "mips64el", "mips64el-linux-gnuabi64", "/lib64/ld.so.1", 8,
+            flags=0x80000007,
+        ),
+        Architecture(
+            "mipsel", "mipsel", "mipsel-linux-gnu", "/lib/ld.so.1", 8, 32, flags=0x70001007
+        ),
+    )
+}  # fmt: skip
+
+
+def cache_directory() -> str:
+    """Return where downloads are kept: of the user, whatever HOME the tests are given."""
+    home = pwd.getpwuid(os.geteuid()).pw_dir
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(home, ".cache")
+    path = os.path.join(base, "rootgen-tests")
+    os.makedirs(path, exist_ok=True)
+    return path
+
+
+@contextmanager
+def made_once(name: str) -> Iterator[tuple[str, str]]:
+    """Give the cached directory ``name``, and an empty one to fill, "" where it is there already.
+
+    What was filled takes the name in one rename at the end of the block;
+    another process that wants the same waits for it.
+    """
+    cache = cache_directory()
+    final = os.path.join(cache, name)
+    with open(f"{final}.lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if os.path.isdir(final):
+            yield final, ""
+            return
+        with tempfile.TemporaryDirectory(dir=cache, ignore_cleanup_errors=True) as scratch:
+            fresh = os.path.join(scratch, "fresh")
+            os.mkdir(fresh, 0o755)
+            yield final, fresh
+            os.rename(fresh, final)
+
+
+def sysroot(architecture: Architecture, packages: Sequence[str]) -> str:
+    """Return a merged-/usr root with ``packages`` and all that they depend on, unpacked."""
+    key = hashlib.sha256(f"1 {' '.join(packages)}".encode()).hexdigest()[:12]
+    with made_once(f"{architecture.name}-{key}") as (final, fresh):
+        if fresh:
+            with tempfile.TemporaryDirectory(dir=cache_directory()) as scratch:
+                archives = _download(architecture, packages, scratch)
+                _unpack(archives, fresh)
+            shutil.copy(f"/usr/bin/qemu-{architecture.qemu}-static", fresh + _QEMU)
+            [done] = run_all(fresh, [["/sbin/ldconfig"]])
+            assert done.status == 0, done.errors
+    return final
+
+
+def without_cache(root: str, copy: str) -> str:
+    """Make ``copy`` a root like ``root``, of the same inodes, that has no ld.so.cache."""
+    subprocess.run(["cp", "-al", root, copy], check=True)
+    os.unlink(f"{copy}/etc/ld.so.cache")
+    return copy
+
+
+def _download(architecture: Architecture, packages: Sequence[str], scratch: str) -> list[str]:
+    """Download by an apt of our own: the machine's lists, settings and architectures stay."""
+    for directory in ("state/lists/partial", "cache/archives/partial", "sources"):
+        os.makedirs(os.path.join(scratch, directory))
+    _write(os.path.join(scratch, "state/status"), "")
+    _write(
+        os.path.join(scratch, "sources/debian.sources"),
+        "Types: deb\nURIs: http://deb.debian.org/debian\nSuites: bookworm\nComponents: main\n"
+        f"Architectures: {architecture.name}\nSigned-By: {_KEYRING}\n",
+    )
+    configuration = os.path.join(scratch, "apt.conf")
+    settings = {
+        "Dir::State": f"{scratch}/state",
+        "Dir::State::status": f"{scratch}/state/status",
+        "Dir::Cache": f"{scratch}/cache",
+        "Dir::Etc::main": "/dev/null",
+        "Dir::Etc::parts": "/dev/null",
+        "Dir::Etc::sourcelist": "/dev/null",
+        "Dir::Etc::sourceparts": f"{scratch}/sources",
+        "Dir::Etc::preferencesparts": "/dev/null",
+        "APT::Architecture": architecture.name,
+        "APT::Architectures": architecture.name,
+        "APT::Sandbox::User": "",
+        "APT::Install-Recommends": "false",
+        "Acquire::Languages": "none",
+        "Acquire::Retries": "3",
+    }
+    _write(configuration, "".join(f'{name} "{value}";\n' for name, value in settings.items()))
+    environment = {**os.environ, "APT_CONFIG": configuration}
+    for command in (["update"], ["-y", "--download-only", "install", *packages]):
+        done = subprocess.run(
+            ["apt-get", "-qq", *command],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+        assert done.returncode == 0, done.stderr
+    archives = f"{scratch}/cache/archives"
+    return [f"{archives}/{name}" for name in sorted(os.listdir(archives)) if name.endswith(".deb")]
+
+
+def _unpack(archives: Sequence[str], root: str) -> None:
+    for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
+        os.makedirs(f"{root}/usr/{name}")
+        os.symlink(f"usr/{name}", f"{root}/{name}")
+    for name in ("proc", "dev", "tmp"):
+        os.makedirs(f"{root}/{name}")
+    for archive in archives:
+        subprocess.run(["dpkg-deb", "-x", archive, root], check=True)
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+class Done(NamedTuple):
+    """What one command came to."""
+
+    status: int
+    output: str
+    errors: str
+
+
+def run_all(root: str, commands: Sequence[Sequence[str]], directory: str = "/") -> list[Done]:
+    """Run ``commands``, programs of ``root`` with arguments for its qemu before them, in a chroot.
+
+    ``root`` needs an empty ``/proc`` and ``/dev``, and ``/qemu``. All in one user
+    namespace: a process for each is what takes the time.
+    """
+    done = subprocess.run(
+        ["unshare", "-rm", sys.executable, "-m", "tests.truth.foreign", root, directory],
+        input=json.dumps([[_QEMU, *command] for command in commands]),
+        cwd=os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return [Done(*one) for one in json.loads(done.stdout)]
+
+
+def _main(root: str, directory: str) -> None:
+    """Run the commands on standard input, being the first user of a namespace of our own."""
+    commands = json.load(sys.stdin)
+    for path in ("/proc", "/dev"):
+        subprocess.run(["mount", "--rbind", path, root + path], check=True)
+    os.chroot(root)
+    os.chdir(directory)
+    results: list[Done] = []
+    for command in commands:
+        done = subprocess.run(
+            command,
+            env={},
+            input="",  # there may be no /dev/null
+            capture_output=True,
+            encoding="utf-8",
+            errors="surrogateescape",
+            timeout=_SECONDS,
+        )
+        results.append(Done(done.returncode, done.stdout, done.stderr))
+    json.dump(results, sys.stdout)
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])

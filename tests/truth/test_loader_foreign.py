@@ -1,0 +1,133 @@
+"""Whole roots of other architectures: our lists against their own loaders', in order."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from rootgen.elf.facts import ET_DYN, ET_EXEC
+from rootgen.elf.reader import MAGIC
+from rootgen.errors import ElfError
+from rootgen.ldso.system import System
+from rootgen.sysroot.directory import DirectorySysroot
+from tests.truth.foreign import ARCHITECTURES, Architecture, run_all, sysroot, without_cache
+from tests.truth.loader import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from rootgen.ldso.load import Load
+
+# Programs, interpreters with their extension modules, and all that they depend on.
+PACKAGES = "bash coreutils curl git libc-bin openssh-client python3-minimal".split()
+
+# What is found through RUNPATH and $ORIGIN, or not at all.
+PRIVATE = "ffmpeg openjdk-17-jre-headless perl postgresql-15 python3 samba systemd".split()
+SAMPLE = ("arm64", "s390x")
+# Of qemu: what the loader is told, not qemu itself.
+TRACE = ("-E", "LD_TRACE_LOADED_OBJECTS=1")
+
+
+class Asked(NamedTuple):
+    """One file of a root, our answer for it, and how its own loader is asked."""
+
+    path: str
+    load: Load
+    command: tuple[str, ...]
+
+
+def elf_files(root: str) -> Iterator[str]:
+    """Give every ELF file beneath ``root``, links aside."""
+    for directory, _, names in os.walk(root):
+        for name in sorted(names):
+            path = os.path.join(directory, name)
+            if os.path.islink(path) or not os.path.isfile(path):
+                continue
+            with open(path, "rb") as file:
+                if file.read(4) == MAGIC:
+                    yield path.removeprefix(root)
+
+
+def ask(root: str, architecture: Architecture) -> Iterator[Asked]:
+    """Give every file that a loader of ``architecture`` is for."""
+    system = System(DirectorySysroot(root))
+    for path in elf_files(root):
+        try:
+            load = system.load(path)
+        except ElfError:
+            continue  # an object file, or one that is no program
+        facts = load.objects[0].facts
+        kind = (facts.machine, facts.elf_class, facts.byte_order)
+        if kind != (architecture.machine, architecture.elf_class, architecture.byte_order):
+            continue
+        if facts.type not in {ET_DYN, ET_EXEC} or not facts.dynamic:
+            continue
+        if facts.interpreter is not None and os.stat(root + path).st_mode & 0o111:
+            yield Asked(path, load, (*TRACE, path))
+        elif len(load.objects) > 1:
+            yield Asked(path, load, (*TRACE, architecture.loader, path))
+
+
+def difference(asked: Asked, architecture: Architecture, output: str, errors: str) -> str:
+    """Return how our answer differs from the loader's, "" where it does not."""
+    truth = parse(output, errors.strip())
+    ours = [mapped.path for mapped in asked.load.objects[1:]]
+    theirs = list(truth.paths)
+    if architecture.loader not in theirs:
+        # Where no object names the loader, the trace may not show it.
+        theirs.append(architecture.loader)
+    missing = [one.name for one in asked.load.missing]
+    if ours != theirs or sorted(missing) != sorted(truth.missing):
+        return f"{asked.path}: ours {ours} {missing}, the loader's {theirs} {truth}"
+    return ""
+
+
+def compare(root: str, architecture: Architecture) -> str:
+    """Compare every file of ``root``; return the figure, having asserted that none differs."""
+    everything = list(ask(root, architecture))
+    done = run_all(root, [one.command for one in everything])
+    differences = [
+        text
+        for asked, answer in zip(everything, done, strict=True)
+        if (text := difference(asked, architecture, answer.output, answer.errors))
+    ]
+    objects = sum(len(one.load.objects) - 1 for one in everything)
+    assert not differences, f"{len(differences)}:\n" + "\n".join(differences)
+    assert len(everything) > 100
+    return (
+        f"{architecture.name}: {len(everything)} files with {objects} objects compared with its "
+        "own loader: 0 differences"
+    )
+
+
+@pytest.mark.parametrize("name", SAMPLE)
+def test_every_file(name: str, record_property: Callable[[str, object], None]) -> None:
+    """In a root with a cache, which its own ldconfig wrote."""
+    architecture = ARCHITECTURES[name]
+    record_property("figure", compare(sysroot(architecture, PACKAGES), architecture))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", sorted(set(ARCHITECTURES).difference(SAMPLE)))
+def test_every_file_at_length(name: str, record_property: Callable[[str, object], None]) -> None:
+    """The same for every other architecture."""
+    architecture = ARCHITECTURES[name]
+    record_property("figure", compare(sysroot(architecture, PACKAGES), architecture))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("cached", [True, False])
+def test_private_libraries(
+    tmp_path: Path, cached: bool, record_property: Callable[[str, object], None]
+) -> None:
+    """Packages with libraries aside from the default directories, in a root without a cache too."""
+    architecture = ARCHITECTURES["arm64"]
+    root = sysroot(architecture, PRIVATE)
+    if not cached:
+        root = without_cache(root, str(tmp_path / "root"))
+    figure = compare(root, architecture)
+    how = "with" if cached else "without"
+    record_property("figure", f"{how} a cache, with private libraries: {figure}")
