@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rootgen.api.targets import find_target, open_sysroot, working_directory
+from rootgen.api.targets import find_target, open_sysroot, path_within, working_directory
 from rootgen.closure.resolve import interpreters_of
 from rootgen.errors import RootgenError
 from rootgen.ldso.cpu import cpu_of_level, read_cpu
@@ -91,10 +91,16 @@ class Resolver:
         path = find_target(self.root, target)
         script = interpreters_of(self.root, path)
         program = script[-1] if script else path
-        load = self.system.load(
-            program, library_path=self._asked.library_path, by_name=self._asked.by_name
-        )
-        return DepsResult(target, path, load, script)
+        return DepsResult(target, path, self.load(program), script)
+
+    def load(self, path: str) -> Load:
+        """Return the process of the ELF file at ``path``."""
+        asked = self._asked
+        return self.system.load(path, library_path=asked.library_path, by_name=asked.by_name)
+
+    def path_within(self, name: str) -> str:
+        """Return the path that ``name`` stands for in this root."""
+        return path_within(self._asked.sysroot, name)
 
     def each(self, targets: Sequence[str]) -> Iterator[DepsResult | Refused]:
         """Give what each of ``targets`` loads, or why it cannot be said, and go on."""

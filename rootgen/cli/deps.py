@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from rootgen.api.deps import CPUS, Asked, Refused, Resolver
-from rootgen.cli.output import output_palette, write_errors, write_json, write_lines, write_notes
+from rootgen.cli.output import (
+    output_palette,
+    write_errors,
+    write_json,
+    write_lines,
+    write_notes,
+)
 from rootgen.errors import ElfError
+from rootgen.named import NamedTuple
 from rootgen.report.deps import deps_json, list_lines, missing_lines, tree_lines
 from rootgen.report.words import printable
 
@@ -17,15 +24,46 @@ if TYPE_CHECKING:
 
     from rootgen.api.deps import DepsResult
 
+_FORMATS = ("tree", "list", "ldd", "json", "dot", "mermaid")
+
+
+class _Given(NamedTuple):
+    """The options as given."""
+
+    sysroot: str
+    form: str
+    library_path: str
+    cpu: str | None
+    why: str | None
+    dominators: bool
+    reverse: str | None
+    directories: tuple[str, ...]
+
 
 @click.command(short_help="Show what the dynamic loader would map.")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", nargs=-1, metavar="FILE...")
 @click.option("--sysroot", default="/", metavar="DIR", help="Resolve within this root.")
 @click.option(
-    "--format", "form", type=click.Choice(["tree", "list", "ldd", "json"]), default="tree",
-    show_default=True,
+    "--format", "form", type=click.Choice(_FORMATS), default="tree", show_default=True,
     help="tree: who needs what, and how it was found. list: one path a line, in load order. "
-    "ldd: what ldd prints but for addresses, with its exit status.",
+    "ldd: what ldd prints but for addresses, with its exit status. "
+    "dot, mermaid: one graph of all FILEs.",
+)  # fmt: skip
+@click.option(
+    "--why", metavar="NAME",
+    help="Show every shortest chain from each FILE to NAME, a soname or a path.",
+)  # fmt: skip
+@click.option(
+    "--dominators", is_flag=True,
+    help="Show what would go with each object, in bytes, the most first.",
+)  # fmt: skip
+@click.option(
+    "--reverse", metavar="LIB",
+    help="Show which programs need LIB, a soname or a path: of FILEs, or of a directory.",
+)  # fmt: skip
+@click.option(
+    "--in", "directories", metavar="DIR", multiple=True,
+    help="Where --reverse looks for programs.  [default: the root's PATH]",
 )  # fmt: skip
 @click.option(
     "--library-path", default="", metavar="DIR:DIR",
@@ -36,37 +74,74 @@ if TYPE_CHECKING:
     help="Take the glibc-hwcaps variants of this processor. Without it: native for the host's "
     "own root, x86-64-v1 elsewhere.",
 )  # fmt: skip
-def deps(
-    files: tuple[str, ...], sysroot: str, form: str, library_path: str, cpu: str | None
-) -> int:
+def deps(files: tuple[str, ...], **given: Any) -> int:
     """Show what the dynamic loader would map for each FILE, without running it.
 
     \b
       rootgen deps bash
       rootgen deps --format list /usr/bin/git
       rootgen deps --sysroot ./rootfs bash
+      rootgen deps --why libcrypto.so.3 git curl
+      rootgen deps --reverse libz.so.1
 
     A FILE is a path, or a name on the root's PATH; for a script, its
-    interpreter's libraries are shown. Exits 1 if anything is missing.
+    interpreter's libraries are shown. Exits 1 if anything is missing, but
+    with ldd's own status where its format is asked for.
     """
-    directories = tuple(library_path.split(":")) if library_path else ()
-    resolver = Resolver(Asked(sysroot, directories, cpu or "", by_name=form == "ldd"))
-    if form == "ldd":
+    options = _Given(**given)
+    _check(files, options)
+    directories = tuple(options.library_path.split(":")) if options.library_path else ()
+    by_name = options.form == "ldd"
+    resolver = Resolver(Asked(options.sysroot, directories, options.cpu or "", by_name=by_name))
+    if options.reverse is not None:
+        from rootgen.cli.deps_graph import reverse
+
+        return reverse(resolver, files, options.reverse, options.directories, options.form)
+    if options.form == "ldd":
         return _ldd(resolver, files)
     results = [resolver.resolve(one) for one in files]
-    if form == "json":
+    if options.why is not None or options.dominators or options.form in {"dot", "mermaid"}:
+        from rootgen.cli.deps_graph import show
+
+        show(resolver, results, options.form, options.why)
+    else:
+        _show(results, options)
+    lacking = [line for one in results for line in missing_lines(one.path, one.load)]
+    write_notes(lacking)
+    return 1 if lacking else 0
+
+
+def _check(files: Sequence[str], options: _Given) -> None:
+    """Raise UsageError for options that do not go together."""
+    analyses = {
+        "--why": options.why is not None,
+        "--dominators": options.dominators,
+        "--reverse": options.reverse is not None,
+    }
+    wanted = [name for name, given in analyses.items() if given]
+    if len(wanted) > 1:
+        raise click.UsageError(f"{' and '.join(wanted)} are different questions: ask one")
+    forms = ("tree", "list", "json") if wanted == ["--reverse"] else ("tree", "json")
+    if wanted and options.form not in forms:
+        raise click.UsageError(f"{wanted[0]} has the formats {', '.join(forms)}")
+    if options.directories and (files or wanted != ["--reverse"]):
+        raise click.UsageError("--in says where --reverse looks, in place of FILEs")
+    if not files and wanted != ["--reverse"]:
+        context = click.get_current_context()
+        raise click.MissingParameter(ctx=context, param=context.command.params[0])
+
+
+def _show(results: Sequence[DepsResult], options: _Given) -> None:
+    if options.form == "json":
         targets = [deps_json(one.target, one.path, one.load, one.script) for one in results]
         write_json({"rootgen": 1, "command": "deps", "targets": targets})
-    elif form == "list":
+    elif options.form == "list":
         for one in results:
             write_lines(_list(one, headed=len(results) > 1))
     else:
         colours = output_palette()
         for one in results:
             write_lines(tree_lines(one.path, one.load, one.script, colours))
-    lacking = [line for one in results for line in missing_lines(one.path, one.load)]
-    write_notes(lacking)
-    return 1 if lacking else 0
 
 
 def _list(result: DepsResult, *, headed: bool) -> Iterator[str]:

@@ -63,13 +63,17 @@ class _Drawing:
         self._drawn = {0}
         self._above: list[int] = []
         self._put_off: list[int] = []
+        self._cycles: dict[tuple[int, ...], None] = {}
 
     def lines(self, indent: str) -> Iterator[str]:
-        """Return the lines beneath the program, then beneath what was put off."""
+        """Return the lines beneath the program, then beneath what was put off, then cycles."""
         yield from self._beneath(0, indent)
         for index in self._put_off:
             yield f"{printable(self._load.objects[index].path)} (from above)"
             yield from self._beneath(index, "")
+        for cycle in self._cycles:
+            names = [printable(self._load.objects[index].path) for index in cycle]
+            yield f"{self._palette.yellow}cycle:{self._palette.reset} {' → '.join(names)}"
 
     def _beneath(self, top: int, indent: str) -> Iterator[str]:
         self._above = [top]
@@ -103,6 +107,8 @@ class _Drawing:
         if index is None or index not in self._needs:
             return ""
         if index in on_path:
+            # ``_above`` may hold what hung beneath an earlier sibling: it was cut to this depth.
+            self._cycles[*self._above[self._above.index(index) :], index] = None
             return " (cycle)"
         if index in self._drawn:
             return " (shown elsewhere)"
