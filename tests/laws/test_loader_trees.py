@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -35,6 +36,7 @@ from tests.truth.loader import trace
 
 if TYPE_CHECKING:
     from rootgen.ldso.load import Load
+    from tests.truth.loader import Traced
 
 _NODEFLIB = 0x800
 NAMES = tuple(f"lib{letter}.so" for letter in "abcde")
@@ -134,10 +136,17 @@ def trees(draw: st.DrawFn) -> Tree:
     return Tree(program, libraries, tuple(links), library_path)
 
 
-def write(tree: Tree, root: str) -> str:
-    """Write ``tree`` beneath the directory ``root``; return the program's path."""
+# What every object of a tree is, where it says nothing else: of the machine the tests run on.
+NATIVE = Recipe(interpreter=LOADER.encode())
+
+
+def write(tree: Tree, root: str, kind: Recipe = NATIVE) -> str:
+    """Write ``tree`` beneath the directory ``root``; return the program's path.
+
+    ``kind`` gives each object its machine, the program its interpreter too.
+    """
     for one in (*tree.libraries, tree.program):
-        _write_object(one, root)
+        _write_object(one, root, kind)
     os.symlink("b", os.path.join(root, "link"))
     for path, target in tree.links:
         full = os.path.join(root, path)
@@ -147,7 +156,7 @@ def write(tree: Tree, root: str) -> str:
     return os.path.join(root, tree.program.path)
 
 
-def _write_object(one: Drawn, root: str) -> None:
+def _write_object(one: Drawn, root: str, kind: Recipe) -> None:
     dynamic: list[tuple[int, int | bytes]] = [
         (tag, name.replace("@", root).encode()) for tag, name in one.filtees
     ]
@@ -159,9 +168,10 @@ def _write_object(one: Drawn, root: str) -> None:
         dynamic.append((DT_FLAGS_1, _NODEFLIB))
     is_program = one.path.startswith("bin/")
     # A program is at the addresses that it was linked for: it has no PT_PHDR to tell others.
-    recipe = Recipe(
+    recipe = replace(
+        kind,
         type=2 if is_program else 3,
-        interpreter=LOADER.encode() if is_program else None,
+        interpreter=kind.interpreter if is_program else None,
         dynamic=tuple(dynamic),
     )
     full = os.path.join(root, one.path)
@@ -182,13 +192,18 @@ def compare(tree: Tree, root: str) -> None:
     load = System(host(), cpu=read_cpu(host()), working_directory=root).load(
         program, library_path=library_path
     )
+    agree(tree, root, load, truth, LOADER)
+
+
+def agree(tree: Tree, root: str, load: Load, truth: Traced, loader: str) -> None:
+    """Assert that ``load`` is what the ``loader`` of ``tree``'s program told."""
     if truth.complaint:
         assert _is_fatal(load), truth.complaint
         return
     theirs = [os.path.join(root, path) for path in truth.paths]
     ours = [mapped.path for mapped in load.objects[1:]]
-    if LOADER not in theirs:
-        ours.remove(LOADER)
+    if loader not in theirs:
+        ours.remove(loader)
     assert ours == theirs
     theirs = list(truth.missing)
     for name in _missing_names(load):

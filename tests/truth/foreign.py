@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _QEMU = "/qemu"
 _SECONDS = 60
+# Programs, interpreters with their extension modules, and all that they depend on.
+PACKAGES = "bash coreutils curl dash git libc-bin openssh-client python3-minimal sed".split()
 
 
 class Architecture(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -12,7 +13,15 @@ from rootgen.elf.reader import MAGIC
 from rootgen.errors import ElfError
 from rootgen.ldso.system import System
 from rootgen.sysroot.directory import DirectorySysroot
-from tests.truth.foreign import ARCHITECTURES, Architecture, run_all, sysroot, without_cache
+from tests.people.command import succeed
+from tests.truth.foreign import (
+    ARCHITECTURES,
+    PACKAGES,
+    Architecture,
+    run_all,
+    sysroot,
+    without_cache,
+)
 from tests.truth.loader import parse
 
 if TYPE_CHECKING:
@@ -21,8 +30,6 @@ if TYPE_CHECKING:
 
     from rootgen.ldso.load import Load
 
-# Programs, interpreters with their extension modules, and all that they depend on.
-PACKAGES = "bash coreutils curl git libc-bin openssh-client python3-minimal".split()
 
 # What is found through RUNPATH and $ORIGIN, or not at all.
 PRIVATE = "ffmpeg openjdk-17-jre-headless perl postgresql-15 python3 samba systemd".split()
@@ -131,3 +138,26 @@ def test_private_libraries(
     figure = compare(root, architecture)
     how = "with" if cached else "without"
     record_property("figure", f"{how} a cache, with private libraries: {figure}")
+
+
+def test_deps_of_another_architecture() -> None:
+    """The whole command line prints what the loader of the root maps."""
+    architecture = ARCHITECTURES["arm64"]
+    root = sysroot(architecture, PACKAGES)
+    printed = succeed("deps", "--sysroot", root, "--format", "list", "/usr/bin/git")
+    [done] = run_all(root, [[*TRACE, "/usr/bin/git"]])
+    assert printed.splitlines() == list(parse(done.output).paths)
+    assert "/lib/ld-linux-aarch64.so.1" in printed
+
+
+def test_make_of_another_architecture(tmp_path: Path) -> None:
+    """A tree made of a foreign root runs where its processor is."""
+    root = sysroot(ARCHITECTURES["arm64"], PACKAGES)
+    out = str(tmp_path / "out")
+    succeed("make", "git", "--sysroot", root, "--out", out)
+    shutil.copy(f"{root}/qemu", out)
+    for name in ("proc", "dev"):
+        os.makedirs(f"{out}/{name}", exist_ok=True)
+    version, made = run_all(out, [["/usr/bin/git", "--version"], ["/usr/bin/git", "init", "/srv"]])
+    assert version.output.startswith("git version 2."), version
+    assert made.status == 0, made

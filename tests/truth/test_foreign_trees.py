@@ -1,0 +1,114 @@
+"""Generated trees of other architectures, compared with their own loaders under qemu-user."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+
+from rootgen.ldso.cpu import BASELINE, Cpu
+from rootgen.ldso.system import System
+from rootgen.sysroot.directory import host
+from tests.elf.image import Recipe
+from tests.laws.test_loader_trees import Tree, agree, trees, write
+from tests.truth.foreign import ARCHITECTURES, PACKAGES, Architecture, sysroot
+from tests.truth.loader import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# AT_PLATFORM of qemu's processors, where it is not the one of the least of them.
+_CPUS = {"armhf": Cpu(platform="v8l"), "armel": Cpu(platform="v8l")}
+_PLATFORMS = {"arm64": "aarch64", "armhf": "v8l", "armel": "v8l", "i386": "i686"}
+
+
+def translate(tree: Tree, architecture: Architecture) -> Tree:
+    """Return ``tree`` with the names of directories that ``architecture`` has."""
+
+    def name(path: str) -> str:
+        path = path.replace("x86_64-linux-gnu", architecture.triplet)
+        return path.replace("x86_64", _PLATFORMS.get(architecture.name, "x86_64"))
+
+    return tree._replace(
+        libraries=tuple(one._replace(path=name(one.path)) for one in tree.libraries),
+        links=tuple((name(path), name(target)) for path, target in tree.links),
+    )
+
+
+def check(tree: Tree, architecture: Architecture) -> None:
+    """Assert that we find in ``tree`` what the loader finds.
+
+    It is the architecture's own loader, and yet the root is the host's:
+    whose libraries it must pass over.
+    """
+    loader = os.path.realpath(sysroot(architecture, PACKAGES)) + architecture.loader
+    kind = Recipe(
+        elf_class=architecture.elf_class,
+        byte_order=architecture.byte_order,
+        machine=architecture.machine,
+        flags=architecture.flags,
+        interpreter=loader.encode(),
+    )
+    root = os.path.realpath(tempfile.mkdtemp(prefix="rootgen-tree-"))
+    try:
+        program = write(translate(tree, architecture), root, kind)
+        variables = {"LD_TRACE_LOADED_OBJECTS": "1"}
+        library_path: tuple[str, ...] = ()
+        if tree.library_path is not None:
+            variables["LD_LIBRARY_PATH"] = tree.library_path.replace("@", root)
+            library_path = (variables["LD_LIBRARY_PATH"],) if tree.library_path else ()
+        done = subprocess.run(
+            [f"qemu-{architecture.qemu}-static", *_told(variables), program],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            cwd=root,
+            timeout=60,
+        )
+        assert done.returncode >= 0
+        cpu = _CPUS.get(architecture.name, BASELINE)
+        system = System(host(), cpu=cpu, working_directory=root)
+        load = system.load(program, library_path=library_path)
+        agree(tree, root, load, parse(done.stdout, done.stderr.strip()), loader)
+    finally:
+        shutil.rmtree(root)
+
+
+def _told(variables: dict[str, str]) -> list[str]:
+    # A comma ends a variable for qemu; the trees have none.
+    return [word for name, value in variables.items() for word in ("-E", f"{name}={value}")]
+
+
+@pytest.mark.parametrize("name", ["arm64", "s390x"])
+def test_against_the_loader(name: str, record_property: Callable[[str, object], None]) -> None:
+    """For a few trees."""
+    _compare(name, 20, record_property)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_against_the_loader_at_length(
+    name: str, record_property: Callable[[str, object], None]
+) -> None:
+    """For more, and for every architecture."""
+    _compare(name, 150, record_property)
+
+
+def _compare(name: str, examples: int, record_property: Callable[[str, object], None]) -> None:
+    compared = 0
+
+    @settings(max_examples=examples)
+    @given(tree=trees())
+    def compare(tree: Tree) -> None:
+        nonlocal compared
+        compared += 1
+        check(tree, ARCHITECTURES[name])
+
+    compare()
+    figure = f"{name}: {compared} generated trees compared with its own loader: 0 differences"
+    record_property("figure", figure)
