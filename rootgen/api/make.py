@@ -123,23 +123,34 @@ def plan_of(
 
 
 def _proven(assembly: Assembly, sysroot: DirectorySysroot, host: DirectorySysroot) -> Assembly:
-    differing = divergences(assembly.loads, PlanSysroot(assembly.plan, sysroot, host))
-    if not differing:
+    if not _divergences(assembly, sysroot, host):
         return assembly
     # The host's loader found it through its cache; the tree has none yet.
     from rootgen.plan.loader_cache import loader_entries
 
+    variants = [load for loads in assembly.variants.values() for load in loads.values()]
     plan = assembly.plan
-    for entry in loader_entries(assembly.loads, sysroot):
+    for entry in loader_entries([*assembly.loads.values(), *variants], sysroot):
         plan = with_entry(plan, entry)
-    remaining = divergences(assembly.loads, PlanSysroot(plan, sysroot, host))
+    assembly = assembly._replace(plan=plan)
+    remaining = _divergences(assembly, sysroot, host)
     if remaining:
         raise PlanError(
             f"{remaining[0].program} would not load in the target what it loads here",
             why=tuple(_told(one) for one in remaining[:8]),
             hint="this is a defect of rootgen, or a root that changed while it was read",
         )
-    return assembly._replace(plan=plan)
+    return assembly
+
+
+def _divergences(
+    assembly: Assembly, sysroot: DirectorySysroot, host: DirectorySysroot
+) -> list[Divergence]:
+    target = PlanSysroot(assembly.plan, sysroot, host)
+    found = divergences(assembly.loads, target)
+    for cpu, loads in assembly.variants.items():
+        found += divergences(loads, target, cpu)
+    return found
 
 
 def _told(one: Divergence) -> str:

@@ -18,7 +18,7 @@ from rootgen.closure.graph import (
     LinkUse,
     Program,
 )
-from rootgen.closure.script import DEPTH_LIMIT, LINE_LIMIT, env_program, parse_shebang
+from rootgen.closure.script import DEPTH_LIMIT, LINE_LIMIT, env_program, line_hint, parse_shebang
 from rootgen.elf.reader import is_elf
 from rootgen.errors import ElfError, MissingError, RootgenError, SysrootError
 from rootgen.ldso.load import How
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rootgen.closure.script import Shebang
+    from rootgen.ldso.cpu import Cpu
     from rootgen.ldso.load import Load
     from rootgen.ldso.system import System
     from rootgen.sysroot.port import Found, Sysroot
@@ -51,6 +52,7 @@ class Gathering:
         self._links: dict[LinkUse, None] = {}
         self._lacking: dict[Lacking, None] = {}
         self._loads: dict[str, Load] = {}
+        self._variants: dict[Cpu, dict[str, Load]] = {}
         self._machines: set[str] = set()
 
     def add(self, name: str, opened: str, *, lenient: bool = False) -> None:
@@ -85,6 +87,10 @@ class Gathering:
         """Return each ELF program's process by the path it was opened at."""
         return dict(self._loads)
 
+    def variants(self) -> dict[Cpu, dict[str, Load]]:
+        """Return the same for each processor that the root has libraries of its own for."""
+        return {cpu: dict(loads) for cpu, loads in self._variants.items()}
+
     def _visit(
         self, opened: str, found: Found, chain: tuple[str, ...], *, lenient: bool = False
     ) -> None:
@@ -117,6 +123,14 @@ class Gathering:
             # Firmware, another machine's boot loader: it will not run here, and lacks nothing.
             raise ElfError(f"{opened} is for {machine}, as no program asked for is")
         self._loads[opened] = load
+        self._take(load, (*chain, found.path))
+        for system in self._system.variants():
+            variant = system.load(opened)
+            self._variants.setdefault(system.cpu, {})[opened] = variant
+            self._take(variant, (*chain, found.path))
+
+    def _take(self, load: Load, chain: tuple[str, ...]) -> None:
+        """Take the objects of a process, the reasons for each, and what lacks."""
         for mapped in load.objects:
             self._files[mapped.found.path] = ClosureFile(mapped.found, mapped.facts)
             self._use_links(mapped.found)
@@ -136,7 +150,7 @@ class Gathering:
                     target.via,
                 )
             ] = None
-        self._lack(load, (*chain, found.path))
+        self._lack(load, chain)
 
     def _lack(self, load: Load, chain: tuple[str, ...]) -> None:
         for missing in load.missing:
@@ -162,7 +176,11 @@ class Gathering:
             wanted.append((program, _from_top(program)))
         for name, looked_up in wanted:
             try:
-                opened, found = find_program(self._sysroot, looked_up)
+                opened, found = find_program(self._sysroot, looked_up, explain=False)
+                if found.path in chain:
+                    # exec(2) gives up on it after some rounds: ELOOP.
+                    self._lack_interpreter(chain, name, "the scripts lead round in a circle")
+                    continue
                 with_reason = Edge(path, found.path, EdgeKind.SCRIPT, name, opened)
                 self._visit(opened, found, chain)
             except (MissingError, SysrootError, ElfError) as error:
@@ -243,9 +261,7 @@ def _chain_to(load: Load, index: int) -> tuple[str, ...]:
 
 
 def _no_interpreter(script: str, name: str, error: RootgenError) -> MissingError:
-    hint = error.hint
-    if name.endswith("\r"):
-        hint = "the line ends as on Windows: take the carriage return out"
+    hint = line_hint(name) or error.hint
     return MissingError(
         f"{script}: its interpreter is not there", why=(error.what, *error.why), hint=hint
     )

@@ -107,6 +107,10 @@ class LoaderCache:
                 break
         return best
 
+    def subdirectories(self) -> tuple[str, ...]:
+        """Return the glibc-hwcaps names that records of it have."""
+        return self._raw.subdirectories
+
     def records(self) -> Iterable[tuple[str, Record]]:
         """Return every name with its records, in the order of the file."""
         for name in self._raw.entries:
@@ -232,33 +236,65 @@ def _string(data: bytes, at: int, where: str) -> bytes:
 def encode_cache(libraries: Iterable[tuple[str, Record]], byte_order: str) -> bytes:
     """Return a cache with ``libraries`` (soname, record), as ``ldconfig`` writes it.
 
-    The new format alone, which glibc reads since 2.2 and writes since 2.32;
+    The new format alone, which glibc reads since 2.2 and writes since 2.32,
+    with the names of glibc-hwcaps subdirectories in its extension;
     ``byte_order`` is ``little`` or ``big``. Sorted as the loader's binary
-    search wants it. Records with a glibc-hwcaps subdirectory are left out:
-    the loader looks into those directories by itself.
+    search wants it. Records with legacy hwcap bits are left out: their
+    directories a loader that knows of them looks into by itself.
     """
     order = "<" if byte_order == "little" else ">"
-    plain = [(name, one) for name, one in libraries if not one.subdirectory and not one.legacy]
-    # elf/cache.c, compare: descending by name, then by flags.
-    plain.sort(key=lambda pair: (_comparable(pair[0]), pair[1].flags), reverse=True)
-    strings = bytearray()
-    places: dict[bytes, int] = {}
-    base = _NEW_HEADER + len(plain) * _NEW_ENTRY
-
-    def place(text: str) -> int:
-        raw = os.fsencode(text)
-        if raw not in places:
-            places[raw] = base + len(strings)
-            strings.extend(raw + b"\0")
-        return places[raw]
-
+    wanted = sorted((pair for pair in libraries if not pair[1].legacy), key=_cache_order)
+    levels = sorted({record.subdirectory for _, record in wanted} - {""})
+    strings = _StringTable(_NEW_HEADER + len(wanted) * _NEW_ENTRY)
     entry = Struct(order + "iIIIQ")
     entries = b"".join(
-        entry.pack(record.flags, place(name), place(record.path), 0, 0) for name, record in plain
+        entry.pack(
+            record.flags,
+            strings.place(name),
+            strings.place(record.path),
+            0,
+            _HWCAP_EXTENSION | levels.index(record.subdirectory) if record.subdirectory else 0,
+        )
+        for name, record in wanted
     )
+    offsets = [strings.place(level) for level in levels]
     flags = next(flag for flag, sign in _ORDERS.items() if sign == order)
-    header = _NEW_MAGIC + Struct(order + "IIB3xI12x").pack(len(plain), len(strings), flags, 0)
-    return header + entries + bytes(strings)
+    end = strings.start + len(strings.data)
+    extension = (end + 3) & -4 if levels else 0
+    head = Struct(order + "IIB3xI12x").pack(len(wanted), len(strings.data), flags, extension)
+    data = _NEW_MAGIC + head + entries + bytes(strings.data)
+    if not levels:
+        return data
+    data += bytes(extension - end) + Struct(order + "II").pack(_EXTENSION_MAGIC, 1)
+    section = Struct(order + "IIII")
+    at = len(data) + section.size
+    data += section.pack(_EXTENSION_HWCAPS, 0, at, 4 * len(offsets))
+    return data + b"".join(Struct(order + "I").pack(offset) for offset in offsets)
+
+
+class _StringTable:
+    """Strings behind the entries, each once; ``start`` is where they begin in the file."""
+
+    def __init__(self, start: int) -> None:
+        self.start = start
+        self.data = bytearray()
+        self._places: dict[bytes, int] = {}
+
+    def place(self, text: str) -> int:
+        """Return the offset of ``text`` in the file."""
+        raw = os.fsencode(text)
+        if raw not in self._places:
+            self._places[raw] = self.start + len(self.data)
+            self.data += raw + b"\0"
+        return self._places[raw]
+
+
+def _cache_order(pair: tuple[str, Record]) -> tuple[object, ...]:
+    """Return the key of elf/cache.c, compare: names and flags descending, hwcaps first."""
+    name, record = pair
+    descending = [(-kind, -value) for kind, value in _comparable(name)]
+    # A name that begins like another stands before it: its end is the lowest sign.
+    return ([*descending, (1, 0)], -record.flags, not record.subdirectory, record.subdirectory)
 
 
 def _comparable(name: str) -> list[tuple[int, int]]:

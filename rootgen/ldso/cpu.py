@@ -12,6 +12,8 @@ from rootgen.errors import SysrootError
 from rootgen.named import NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rootgen.sysroot.port import Sysroot
 
 # x86-64 psABI, "Micro-Architecture Levels", each beyond the one before; by the names that
@@ -53,7 +55,25 @@ def cpu_of_level(name: str) -> Cpu | None:
     return Cpu(tuple(reversed(names[: names.index(name) + 1])))
 
 
-ALL_LEVELS = Cpu(tuple(level for level, _ in reversed(_LEVELS)))
+def cpu_of_subdirectory(name: str, among: Iterable[str]) -> Cpu:
+    """Return the least processor that takes the glibc-hwcaps subdirectory ``name``.
+
+    It takes those of the same family (``x86-64-v``, ``power``, ``z``) with
+    a smaller number as well, of the ones that there are: ``among``.
+    """
+    family, number = _family(name)
+    levels = [
+        (_family(one)[1], one)
+        for one in {*among, name}
+        if _family(one)[0] == family and _family(one)[1] <= number
+    ]
+    return Cpu(tuple(one for _, one in sorted(levels, reverse=True)))
+
+
+def _family(name: str) -> tuple[str, int]:
+    family = name.rstrip("0123456789")
+    digits = name[len(family) :]
+    return family, int(digits[:9]) if digits else 0
 
 
 def read_cpu(sysroot: Sysroot) -> Cpu:

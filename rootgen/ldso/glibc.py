@@ -9,6 +9,7 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING
 
+from rootgen.errors import SysrootError
 from rootgen.ldso.load import How, Load, Mapped, Missing, Need, NeedKind
 from rootgen.ldso.machine import machine_of
 from rootgen.ldso.search import Outcome, Requester, search
@@ -219,7 +220,11 @@ class _Process:
         found = self._root.sysroot.lookup(PRELOAD_PATH)
         if found is None or found.node.kind is not Kind.FILE:
             return
-        with self._root.sysroot.open(found.path) as file:
-            text = file.pread(_PRELOAD_LIMIT, 0).decode("utf-8", "surrogateescape")
+        try:
+            with self._root.sysroot.open(found.path) as file:
+                text = file.pread(_PRELOAD_LIMIT, 0).decode("utf-8", "surrogateescape")
+        except SysrootError:
+            # do_preload: what may not be read preloads nothing.
+            return
         for line in text.splitlines():
             yield from line.partition("#")[0].replace(":", " ").split()

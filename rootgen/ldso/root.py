@@ -62,7 +62,32 @@ class Root:
         self._loaders: dict[str, Loader] = {}
         self._subdirectories: dict[tuple[str, str], tuple[str, ...]] = {}
         self._configuration: tuple[str, ...] | None = None
+        self._searched: set[str] = set()
         self.plain: dict[tuple[str, int, int, str], object] = {}
+
+    def with_cpu(self, cpu: Cpu) -> Root:
+        """Return the same root for another processor; what was read of it is shared."""
+        self._loaded_cache()
+        other = Root(
+            self.sysroot,
+            cpu=cpu,
+            working_directory=self.working_directory,
+            configuration=self._configured,
+        )
+        other.unreadable_cache = self.unreadable_cache
+        other._facts, other._opened, other._loaders = self._facts, self._opened, self._loaders
+        other._cache, other._cache_read = self._cache, True
+        return other
+
+    def hwcaps(self) -> tuple[str, ...]:
+        """Return the glibc-hwcaps subdirectories that cache and searched directories have."""
+        loaded = self._loaded_cache()
+        found = set(loaded.subdirectories()) if loaded is not None else set()
+        for directory in self._searched:
+            at = self.sysroot.lookup(f"{directory.rstrip('/')}/{hwcaps.DIRECTORY}")
+            if at is not None and at.node.kind is Kind.DIRECTORY:
+                found.update(self.sysroot.names(at.path))
+        return tuple(sorted(found))
 
     def facts(self, found: Found) -> ElfFacts:
         """Return the facts of the file at ``found``, read once; raise ElfError, SysrootError."""
@@ -104,18 +129,22 @@ class Root:
 
     def cached(self, name: str, program: ElfFacts) -> str | None:
         """Return the path that ld.so.cache has for ``name`` in a process like ``program``'s."""
-        if not self._cache_read:
-            self._cache_read = True
-            self._cache = self._read_cache()
-        if self._cache is None:
+        loaded = self._loaded_cache()
+        if loaded is None:
             return None
         machine = machine_of(program)
-        return self._cache.lookup(
+        return loaded.lookup(
             name,
             machine.cache_flags,
             self.cpu,
             lambda bits: hwcaps.usable(bits, self.cpu, machine, self.loader(program)),
         )
+
+    def _loaded_cache(self) -> cache.LoaderCache | None:
+        if not self._cache_read:
+            self._cache_read = True
+            self._cache = self._read_cache()
+        return self._cache
 
     def _read_cache(self) -> cache.LoaderCache | None:
         found = self.sysroot.lookup(cache.CACHE_PATH)
@@ -181,6 +210,7 @@ class Root:
         key = (directory, machine.name)
         known = self._subdirectories.get(key)
         if known is None:
+            self._searched.add(directory)
             known = self._find_subdirectories(directory, machine, program)
             self._subdirectories[key] = known
         return known

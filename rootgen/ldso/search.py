@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _DF_1_NODEFLIB = 0x800
 _DF_1_PIE = 0x08000000
+_OS_ABIS = {0, 3}  # ELFOSABI_SYSV, ELFOSABI_GNU; arm has others of its own
+_EM_ARM = 40
 
 
 class Outcome(NamedTuple):
@@ -268,6 +270,8 @@ def _refused(facts: ElfFacts | None, program: ElfFacts) -> str:
         return "not an ELF file"
     if facts.byte_order != program.byte_order:
         return f"ELF file data encoding not {program.byte_order}-endian"
+    if facts.os_abi not in _OS_ABIS and facts.machine != _EM_ARM:
+        return "ELF file OS ABI invalid"
     if facts.type == ET_EXEC:
         return "cannot dynamically load executable"
     if facts.dt_flags_1 & _DF_1_PIE:

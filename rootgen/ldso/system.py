@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rootgen.ldso.cpu import BASELINE
+from rootgen.ldso.cpu import BASELINE, cpu_of_subdirectory
 from rootgen.ldso.process import load_program
 from rootgen.ldso.root import Root
 from rootgen.ldso.search import Requester, search
@@ -34,9 +34,11 @@ class System:
     ) -> None:
         """Read nothing yet."""
         self.sysroot = sysroot
+        self.cpu = cpu
         self._root = Root(
             sysroot, cpu=cpu, working_directory=working_directory, configuration=configuration
         )
+        self._variants: dict[Cpu, System] = {}
 
     def load(
         self, opened: str, *, library_path: tuple[str, ...] = (), by_name: bool = False
@@ -49,6 +51,21 @@ class System:
         read; what is not found is in ``Load.missing``.
         """
         return load_program(self._root, opened, library_path, by_name=by_name)
+
+    def variants(self) -> tuple[System, ...]:
+        """Return the same root for each processor that it has libraries of its own for.
+
+        Those that are known by what was loaded so far: each glibc-hwcaps
+        subdirectory in the cache or in a directory that was searched.
+        """
+        names = self._root.hwcaps()
+        for name in names:
+            cpu = cpu_of_subdirectory(name, names)
+            if cpu not in self._variants:
+                other = System(self.sysroot, cpu=cpu)
+                other._root = self._root.with_cpu(cpu)
+                self._variants[cpu] = other
+        return tuple(self._variants.values())
 
     def find_library(self, name: str, program: ElfFacts) -> Mapped | None:
         """Return where a process of ``program``'s kind finds ``name`` with ``dlopen``, or None.

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from rootgen.closure.graph import Closure, Edge
+    from rootgen.ldso.cpu import Cpu
     from rootgen.ldso.load import Load
     from rootgen.plan.rules import Addition
     from rootgen.sysroot.port import Found, Sysroot
@@ -37,6 +38,9 @@ _EDGE_REASONS = {
     EdgeKind.SCRIPT: ReasonKind.SCRIPT,
     EdgeKind.PRELOAD: ReasonKind.PRELOAD,
 }
+# So many things that are not there are told, and so many have their near names looked for.
+_TOLD = 100
+_EXPLAINED = 20
 # The first is the login shell of root in /etc/passwd.
 _SHELLS = ("/bin/bash", "/bin/zsh", "/bin/dash", "/bin/sh", "/bin/busybox")
 
@@ -60,12 +64,14 @@ class Assembly(NamedTuple):
     """What came of a Wish.
 
     ``loads`` are the ELF programs' processes by the path each was opened
-    at; ``root`` is what was searched: the additions over the sysroot.
+    at, ``variants`` those of processors that the root has libraries of their
+    own for; ``root`` is what was searched: the additions over the sysroot.
     """
 
     plan: Plan
     closure: Closure
     loads: Mapping[str, Load]
+    variants: Mapping[Cpu, Mapping[str, Load]]
     skipped: tuple[Skipped, ...]
     root: Union
 
@@ -93,7 +99,14 @@ def assemble(wish: Wish) -> Assembly:
     closure = gathering.closure()
     _add_closure(collection, closure)
     _add_skeleton(collection, root, wish)
-    return Assembly(collection.plan(), closure, gathering.loads(), tuple(collection.skipped), root)
+    return Assembly(
+        collection.plan(),
+        closure,
+        gathering.loads(),
+        gathering.variants(),
+        tuple(collection.skipped),
+        root,
+    )
 
 
 def edge_reason(edge: Edge) -> Reason:
@@ -117,7 +130,10 @@ def _add_programs(wish: Wish, root: Union, collection: Collection, gathering: Ga
     problems: list[MissingError] = []
     for name, reason, optional in wanted:
         try:
-            opened, found = find_program(root, name)
+            # Looking for near names takes time: for what may lack, and for the last of a
+            # thousand, nobody reads them.
+            explain = not optional and len(problems) < _EXPLAINED
+            opened, found = find_program(root, name, explain=explain)
         except MissingError as error:
             if optional:
                 collection.skipped.append(Skipped(name, f"not there; optional in {reason.by}"))
@@ -163,11 +179,14 @@ def _raise_all(problems: list[MissingError]) -> None:
     if len(problems) == 1:
         raise problems[0]
     if problems:
-        lines = tuple(
-            problem.what + (f" ({problem.hint})" if problem.hint else "") for problem in problems
-        )
+        lines = [
+            problem.what + (f" ({problem.hint})" if problem.hint else "")
+            for problem in problems[:_TOLD]
+        ]
+        if len(problems) > _TOLD:
+            lines.append(f"… and {len(problems) - _TOLD} more")
         message = f"{len(problems)} things were not found"
-        raise MissingError(message, why=lines)
+        raise MissingError(message, why=tuple(lines))
 
 
 def _add_rules(wish: Wish, root: Union, collection: Collection) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rootgen.ldso.cache import CACHE_PATH, Record, encode_cache
+from rootgen.ldso.hwcaps import DIRECTORY as HWCAPS
 from rootgen.ldso.load import How
 from rootgen.ldso.machine import machine_of
 from rootgen.ldso.musl import path_file
@@ -12,7 +13,7 @@ from rootgen.plan.entry import Entry, EntryKind, FromSysroot, Inline, Reason, Re
 from rootgen.plan.rules import real_target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Sequence
 
     from rootgen.ldso.load import Load
     from rootgen.sysroot.port import Sysroot
@@ -20,22 +21,21 @@ if TYPE_CHECKING:
 _CACHED = {How.CACHE, How.CONFIGURATION}
 
 
-def loader_entries(loads: Mapping[str, Load], sysroot: Sysroot) -> tuple[Entry, ...]:
+def loader_entries(loads: Sequence[Load], sysroot: Sysroot) -> tuple[Entry, ...]:
     """Return what lets the loaders of the target find the objects of every one of ``loads``.
 
     ``/etc/ld.so.cache``, naming what a cache (or, in a root without one,
     ld.so.conf) led to and nothing else; musl's path files as they are.
-    ``loads`` are by the path each program was opened at.
+    ``loads`` are those of every processor.
     """
     return (*_cache(loads, sysroot), *_path_files(loads, sysroot))
 
 
-def _cache(loads: Mapping[str, Load], sysroot: Sysroot) -> Iterator[Entry]:
-    found = dict(_found_through_cache(loads))
-    if not found:
+def _cache(loads: Sequence[Load], sysroot: Sysroot) -> Iterator[Entry]:
+    libraries = list(dict.fromkeys(_found_through_cache(loads)))
+    if not libraries:
         return
-    libraries = [(name, Record(flags, path)) for (name, flags), path in found.items()]
-    order = next(load.objects[0].facts.byte_order for load in loads.values())
+    order = loads[0].objects[0].facts.byte_order
     data = encode_cache(libraries, order)
     yield Entry(
         real_target(sysroot, CACHE_PATH),
@@ -43,27 +43,27 @@ def _cache(loads: Mapping[str, Load], sysroot: Sysroot) -> Iterator[Entry]:
         0o644,
         size=len(data),
         content=Inline(data),
-        reasons=(Reason(ReasonKind.CACHE, min(found.values())),),
+        reasons=(Reason(ReasonKind.CACHE, min(record.path for _, record in libraries)),),
     )
 
 
-def _found_through_cache(
-    loads: Mapping[str, Load],
-) -> Iterator[tuple[tuple[str, int], str]]:
-    for load in loads.values():
+def _found_through_cache(loads: Iterable[Load]) -> Iterator[tuple[str, Record]]:
+    for load in loads:
         flags = machine_of(load.objects[0].facts).cache_flags
         for need in load.needs:
             if need.target is None or "/" in need.name:
                 continue
             mapped = load.objects[need.target]
             if mapped.how in _CACHED:
-                yield (need.name, flags), mapped.path
+                before, _, behind = mapped.path.rpartition(f"/{HWCAPS}/")
+                subdirectory = behind.partition("/")[0] if before else ""
+                yield need.name, Record(flags, mapped.path, subdirectory)
 
 
-def _path_files(loads: Mapping[str, Load], sysroot: Sysroot) -> Iterator[Entry]:
+def _path_files(loads: Iterable[Load], sysroot: Sysroot) -> Iterator[Entry]:
     wanted = {
         path_file(load.objects[0].facts.interpreter or ""): mapped.path
-        for load in loads.values()
+        for load in loads
         for mapped in load.objects
         if mapped.how is How.PATH_FILE
     }

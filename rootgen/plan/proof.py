@@ -5,12 +5,14 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
+from rootgen.ldso.cpu import BASELINE
 from rootgen.ldso.system import System
 from rootgen.named import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from rootgen.ldso.cpu import Cpu
     from rootgen.ldso.load import Load
     from rootgen.sysroot.port import Sysroot
 
@@ -28,12 +30,15 @@ class Divergence(NamedTuple):
     got: str | None
 
 
-def divergences(loads: Mapping[str, Load], target: Sysroot) -> list[Divergence]:
+def divergences(
+    loads: Mapping[str, Load], target: Sysroot, cpu: Cpu = BASELINE
+) -> list[Divergence]:
     """Resolve each of ``loads`` again inside ``target`` and return what differs.
 
-    ``loads`` are by the path each program was opened at.
+    ``loads`` are by the path each program was opened at, on the processor
+    ``cpu``.
     """
-    system = System(target)
+    system = System(target, cpu=cpu)
     found: list[Divergence] = []
     for opened, load in loads.items():
         again = system.load(opened)

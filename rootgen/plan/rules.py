@@ -46,10 +46,25 @@ def own_entries(
             entries[path] = entry._replace(path=path, uid=owner[0] or 0, gid=owner[1] or 0)
     for addition in additions:
         reason = Reason(ReasonKind.ADDED, addition.source)
+        _refuse_directory(addition, sysroot, host)
         for entry in _host_entries(host, addition.source, addition.target, reason):
             path = real_target(sysroot, entry.path)
             entries[path] = entry._replace(path=path)
     return entries
+
+
+def _refuse_directory(addition: Addition, sysroot: Sysroot, host: Sysroot) -> None:
+    """Raise PlanError where a file would take a directory's place, and all that is beneath it."""
+    source = host.lookup(addition.source)
+    if source is None or source.node.kind is Kind.DIRECTORY:
+        return
+    there = sysroot.node(real_target(sysroot, addition.target))
+    if there is not None and there.kind is Kind.DIRECTORY:
+        name = posixpath.basename(addition.source)
+        raise PlanError(
+            f"--add {addition.source}: {addition.target} is a directory",
+            hint=f"DEST is the new name: {posixpath.join(addition.target, name)}",
+        )
 
 
 def real_target(sysroot: Sysroot, path: str) -> str:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.elf.image import DT_NEEDED, Recipe, build
 from tests.people.command import rootgen, succeed
-from tests.truth.compiled import Thing, link
+from tests.truth.compiled import LOADER, Thing, link
 from tests.truth.loader import AS_ROOT
 
 if TYPE_CHECKING:
@@ -238,3 +238,37 @@ def test_data_for_another_machine(tmp_path: Path) -> None:
     ) in printed
     assert (out / "opt/firmware.img").read_bytes() == image.data
     succeed("check", str(out))
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_every_variant(tmp_path: Path, cached: bool) -> None:
+    """A tree has the libraries of every processor, and each loader takes in it what is best."""
+    root = tmp_path / "root"
+    where = "opt/odd" if cached else "usr/lib/x86_64-linux-gnu"
+    level = f"{where}/glibc-hwcaps/x86-64-v2"
+    link(
+        [
+            Thing("usr/bin/prog", ("liba.so.1",), program=True),
+            Thing(f"{where}/liba.so.1", soname="liba.so.1"),
+            Thing(f"{level}/liba.so.1", ("libb.so.1",), soname="liba.so.1"),
+            Thing(f"{where}/libb.so.1", soname="libb.so.1"),
+        ],
+        root,
+    )
+    loader = root / LOADER.lstrip("/")
+    loader.parent.mkdir()
+    shutil.copy(LOADER, loader)
+    (root / "etc").mkdir()
+    (root / "etc/ld.so.conf").write_text("/opt/odd\n")
+    if cached:
+        subprocess.run([*AS_ROOT, "/sbin/ldconfig", "-r", str(root)], check=True)
+    out = tmp_path / "out"
+    succeed("make", "prog", "--sysroot", str(root), "--out", str(out))
+    for tree in (root, out):
+        best = chroot(tree, LOADER, "--list", "/usr/bin/prog").stdout
+        assert f"liba.so.1 => /{level}/liba.so.1" in best
+        assert f"libb.so.1 => /{where}/libb.so.1" in best
+        masked = [LOADER, "--glibc-hwcaps-mask", "none", "--list", "/usr/bin/prog"]
+        plain = chroot(tree, *masked).stdout
+        assert f"liba.so.1 => /{where}/liba.so.1" in plain
+    assert f"{level}/liba.so.1" in succeed("why", str(out), f"/{where}/libb.so.1")
