@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 from rootgen.elf.facts import ET_DYN, ET_EXEC
 from rootgen.ldso.load import How, Load, Mapped, Missing, Need, NeedKind
+from rootgen.ldso.machine import machine_of
 from rootgen.sysroot.port import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rootgen.elf.facts import ElfFacts
     from rootgen.ldso.root import Root
 
 INTERPRETER_PREFIX = "ld-musl-"
@@ -32,6 +34,25 @@ def is_musl(interpreter: str | None) -> bool:
     return posixpath.basename(interpreter or "").startswith(INTERPRETER_PREFIX)
 
 
+def interpreter_of(root: Root, facts: ElfFacts) -> str | None:
+    """Return musl's loader where it is the one that the file with ``facts`` is for.
+
+    A library names none. It is musl's where it needs libc by a name that
+    glibc's never had, or where the root has no other loader.
+    """
+    if facts.interpreter is not None:
+        return facts.interpreter if is_musl(facts.interpreter) else None
+    there = [path for path in machine_of(facts).interpreters if root.open(path) is not None]
+    musls = [path for path in there if is_musl(path)]
+    if musls and (musls == there or any(map(_is_libc, facts.needed))):
+        return musls[0]
+    return None
+
+
+def _is_libc(name: str) -> bool:
+    return name == "libc.so" or name.startswith("libc.musl-")
+
+
 def path_file(interpreter: str) -> str:
     """Return the path file of the loader at ``interpreter``: ``/etc/ld-musl-ARCH.path``.
 
@@ -43,9 +64,22 @@ def path_file(interpreter: str) -> str:
     return f"{prefix}/etc/{INTERPRETER_PREFIX}{architecture}.path"
 
 
-def load_program(root: Root, program: Mapped, library_path: tuple[str, ...]) -> Load:
-    """Return the process of ``program``, whose interpreter is musl's loader."""
-    process = _Process(root, program, library_path)
+def load_program(
+    root: Root,
+    program: Mapped,
+    interpreter: str,
+    library_path: tuple[str, ...],
+    *,
+    by_name: bool = False,
+) -> Load:
+    """Return the process of ``program``, a library too, for musl's loader at ``interpreter``.
+
+    ``by_name``: started as ``ld-musl PROGRAM``, with ``$ORIGIN`` where that name is.
+    """
+    process = _Process(root, program, interpreter, library_path)
+    # The kernel mapped a program, so its name is what /proc/self/exe says.
+    if program.facts.interpreter is None or by_name:
+        process.program_path = program.path
     process.run()
     return process.load()
 
@@ -53,9 +87,12 @@ def load_program(root: Root, program: Mapped, library_path: tuple[str, ...]) -> 
 class _Process:
     """A process under construction; indexes are into ``_objects``, which is in load order."""
 
-    def __init__(self, root: Root, program: Mapped, library_path: tuple[str, ...]) -> None:
+    def __init__(
+        self, root: Root, program: Mapped, interpreter: str, library_path: tuple[str, ...]
+    ) -> None:
+        self.program_path = program.found.path
         self._root = root
-        self._interpreter_path = program.facts.interpreter or ""
+        self._interpreter_path = interpreter
         self._library_path = ":".join(library_path)
         self._objects = [program]
         self._requesters: list[int | None] = [None]
@@ -81,8 +118,10 @@ class _Process:
         if interpreter is None:
             why = "not found"
             self._missing.append(Missing(0, self._interpreter_path, NeedKind.INTERPRETER, (), why))
-        need = Need(0, self._interpreter_path, NeedKind.INTERPRETER, interpreter)
-        return Load(tuple(self._objects), (need, *self._needs), tuple(self._missing))
+        needs = list(self._needs)
+        if self._objects[0].facts.interpreter is not None:
+            needs.insert(0, Need(0, self._interpreter_path, NeedKind.INTERPRETER, interpreter))
+        return Load(tuple(self._objects), tuple(needs), tuple(self._missing))
 
     def _ask(self, index: int, name: str) -> None:
         searched: dict[str, None] = {}
@@ -145,8 +184,7 @@ class _Process:
         text = mapped.facts.rpath if mapped.facts.runpath is None else mapped.facts.runpath
         if not text or "$" not in text:
             return text or ""
-        # The kernel mapped the program, so its name is what /proc/self/exe says.
-        origin = posixpath.dirname(mapped.found.path if index == 0 else mapped.path)
+        origin = posixpath.dirname(self.program_path if index == 0 else mapped.path)
         expanded = text.replace("${ORIGIN}", "$ORIGIN")
         return "" if "$" in expanded.replace("$ORIGIN", "") else expanded.replace("$ORIGIN", origin)
 

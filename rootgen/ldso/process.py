@@ -37,8 +37,9 @@ def load_program(
     program = Mapped(opened, found, facts, How.PROGRAM)
     if facts.interpreter is None and _is_static(facts):
         return Load((program,), (), ())
-    if musl.is_musl(facts.interpreter):
-        return musl.load_program(root, program, library_path)
+    interpreter = musl.interpreter_of(root, facts)
+    if interpreter is not None:
+        return musl.load_program(root, program, interpreter, library_path, by_name=by_name)
     return glibc.load_program(root, program, library_path, by_name=by_name)
 
 

@@ -19,6 +19,8 @@ import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from rootgen.elf.reader import MAGIC
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -177,6 +179,18 @@ def _unpack(archives: Sequence[str], root: str) -> None:
 def _write(path: str, text: str) -> None:
     with open(path, "w", encoding="utf-8") as file:
         file.write(text)
+
+
+def elf_files(root: str) -> Iterator[str]:
+    """Give every ELF file beneath ``root``, links aside."""
+    for directory, _, names in os.walk(root):
+        for name in sorted(names):
+            path = os.path.join(directory, name)
+            if os.path.islink(path) or not os.path.isfile(path):
+                continue
+            with open(path, "rb") as file:
+                if file.read(4) == MAGIC:
+                    yield path.removeprefix(root)
 
 
 class Done(NamedTuple):

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from rootgen.elf.facts import ET_DYN, ET_EXEC
-from rootgen.elf.reader import MAGIC
 from rootgen.errors import ElfError
 from rootgen.ldso.system import System
 from rootgen.sysroot.directory import DirectorySysroot
@@ -18,6 +17,7 @@ from tests.truth.foreign import (
     ARCHITECTURES,
     PACKAGES,
     Architecture,
+    elf_files,
     run_all,
     sysroot,
     without_cache,
@@ -44,18 +44,6 @@ class Asked(NamedTuple):
     path: str
     load: Load
     command: tuple[str, ...]
-
-
-def elf_files(root: str) -> Iterator[str]:
-    """Give every ELF file beneath ``root``, links aside."""
-    for directory, _, names in os.walk(root):
-        for name in sorted(names):
-            path = os.path.join(directory, name)
-            if os.path.islink(path) or not os.path.isfile(path):
-                continue
-            with open(path, "rb") as file:
-                if file.read(4) == MAGIC:
-                    yield path.removeprefix(root)
 
 
 def ask(root: str, architecture: Architecture) -> Iterator[Asked]:

@@ -95,7 +95,9 @@ class Listed(NamedTuple):
     missing: list[str]
 
 
-def listed(program: str, directory: Path, environment: dict[str, str] | None = None) -> Listed:
+def listed(
+    program: str, directory: Path | str, environment: dict[str, str] | None = None
+) -> Listed:
     """Ask the real loader."""
     assert os.path.exists(LOADER), "musl is not installed; tests/run installs it"
     done = subprocess.run(
@@ -193,3 +195,19 @@ def test_real_program(tmp_path: Path) -> None:
     out = tmp_path / "rootfs"
     succeed("make", str(tmp_path / "hello"), "--add", f"{tmp_path}/hello:/hello", "--out", str(out))
     assert succeed("run", str(out), "--", "/hello") == "hello from musl\n"
+
+
+def test_library_as_the_target(tmp_path: Path) -> None:
+    """A library that needs libc by musl's name for it is musl's; $ORIGIN is where its name is."""
+    things = [
+        Thing("real/liba.so", ("libb.so", "libc.musl-x86_64.so.1"), rpath="$ORIGIN/beside"),
+        Thing("real/beside/libb.so"),
+        Thing("links/beside/libb.so"),
+    ]
+    link(things, tmp_path, LOADER)
+    (tmp_path / "links/liba.so").symlink_to("../real/liba.so")
+    target = str(tmp_path / "links/liba.so")
+    truth = listed(target, tmp_path)
+    load = System(host()).load(target)
+    assert [one.path for one in load.objects[1:]] == [*truth.paths, LOADER]
+    assert truth.paths == [f"{tmp_path}/links/beside/libb.so"]
