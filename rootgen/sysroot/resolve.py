@@ -23,19 +23,30 @@ class Resolver:
     """Resolves paths over one source of nodes, remembering the directories met.
 
     ``node_of`` answers for a path whose parents are real directories. The
-    memory holds only directories, so it stays small however many names are
-    asked for.
+    memory holds only directories and what was gone through on the way to
+    others, so it stays small however many names are asked for; and the last
+    name, as who finds a file will ask what it is.
     """
 
-    __slots__ = ("_directories", "_node_of")
+    __slots__ = ("_directories", "_last", "_last_path", "_node_of", "_passed")
 
     def __init__(self, node_of: Callable[[str], Node | None]) -> None:
         """Start with an empty memory over ``node_of``."""
         self._node_of = node_of
         self._directories: dict[str, Found | None] = {}
+        self._passed: dict[str, Node] = {}
+        self._last_path = ""
+        self._last: Found | None = None
 
     def lookup(self, path: str) -> Found | None:
         """Resolve ``path``; see ``port.Sysroot.lookup``."""
+        if path == self._last_path and self._last is not None:
+            return self._last
+        found = self._lookup(path)
+        self._last_path, self._last = path, found
+        return found
+
+    def _lookup(self, path: str) -> Found | None:
         head, _, tail = path.rpartition("/")
         if not head or tail in {"", ".", ".."}:
             return self._walk(path)
@@ -59,7 +70,7 @@ class Resolver:
         pending.reverse()
         real = ""
         links: list[Link] = []
-        node = self._node_of("/")
+        node = self._node("/", passed=True)
         while pending:
             name = pending.pop()
             if node is None or node.kind is not Kind.DIRECTORY:
@@ -68,10 +79,10 @@ class Resolver:
                 continue
             if name == "..":
                 real = real.rpartition("/")[0]
-                node = self._node_of(real or "/")
+                node = self._node(real or "/", passed=True)
                 continue
             candidate = f"{real}/{name}"
-            node = self._node_of(candidate)
+            node = self._node(candidate, passed=bool(pending))
             if node is None:
                 return None
             if node.kind is not Kind.SYMLINK:
@@ -83,5 +94,14 @@ class Resolver:
             if node.target.startswith("/"):
                 real = ""
             pending.extend(reversed(node.target.split("/")))
-            node = self._node_of(real or "/")
+            node = self._node(real or "/", passed=True)
         return None if node is None else Found(real or "/", node, tuple(links))
+
+    def _node(self, path: str, *, passed: bool) -> Node | None:
+        """Return what is at ``path``; remember it if it is ``passed`` on the way to another."""
+        node = self._passed.get(path)
+        if node is None:
+            node = self._node_of(path)
+            if node is not None and passed:
+                self._passed[path] = node
+        return node
