@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rootgen.closure.graph import EdgeKind
+from rootgen.closure.script import line_hint
 from rootgen.errors import MissingError
 
 if TYPE_CHECKING:
@@ -32,9 +33,9 @@ def missing_error(lacking: Sequence[Lacking], sysroot: Sysroot) -> MissingError:
     what = f"cannot find {kind} {lacking[0].name}, needed by {lacking[0].chain[-1]}"
     if len(lacking) > 1:
         what = f"{len(lacking)} files that programs need cannot be found"
-    return MissingError(
-        what, why=tuple(lines), hint="install what lacks, or go on without it: --allow-missing"
-    )
+    hint = line_hint(lacking[0].name) if lacking[0].kind is EdgeKind.SCRIPT else ""
+    hint = hint or "install what lacks, or go on without it: --allow-missing"
+    return MissingError(what, why=tuple(lines), hint=hint)
 
 
 def _lines(lacking: Lacking, owners: Owners) -> list[str]:

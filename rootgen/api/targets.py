@@ -23,12 +23,12 @@ def working_directory(sysroot: str) -> str:
 
 
 def path_within(sysroot: str, name: str) -> str:
-    """Return ``name`` as a path within ``sysroot``; a bare name stays as it is.
+    """Return ``name`` as a path within ``sysroot``; a bare name, but a dot, stays as it is.
 
     On the host a relative path is the caller's; in any other root it is
     taken from the root's top.
     """
-    if "/" not in name:
+    if "/" not in name and name not in {".", ".."}:
         return name
     if os.path.abspath(sysroot) == "/":
         return os.path.abspath(name)

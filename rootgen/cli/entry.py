@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
@@ -61,6 +62,9 @@ def run(arguments: Sequence[str]) -> int:
         return _BROKEN_PIPE
     except OSError as error:
         where = f"{error.filename}: " if error.filename is not None else ""
+        if not where and error.errno == errno.ENOSPC:
+            # A write to a descriptor names no file; to files it is a TreeError already.
+            where = "standard output: "
         sys.stderr.write(f"rootgen: {where}{error.strerror or error}\n")
         return 1
     return status if isinstance(status, int) else 0

@@ -176,11 +176,7 @@ class Gathering:
             wanted.append((program, _from_top(program)))
         for name, looked_up in wanted:
             try:
-                opened, found = find_program(self._sysroot, looked_up, explain=False)
-                if found.path in chain:
-                    # exec(2) gives up on it after some rounds: ELOOP.
-                    self._lack_interpreter(chain, name, "the scripts lead round in a circle")
-                    continue
+                opened, found = self._find_interpreter(looked_up, chain)
                 with_reason = Edge(path, found.path, EdgeKind.SCRIPT, name, opened)
                 self._visit(opened, found, chain)
             except (MissingError, SysrootError, ElfError) as error:
@@ -188,6 +184,14 @@ class Gathering:
                     self._lack_interpreter(chain, name, error.what)
                 continue
             self._edges[with_reason] = None
+
+    def _find_interpreter(self, name: str, chain: tuple[str, ...]) -> tuple[str, Found]:
+        opened, found = find_program(self._sysroot, name, explain=False)
+        if found.path in chain:
+            # exec(2) gives up on it after some rounds: ELOOP.
+            message = "the scripts lead round in a circle"
+            raise MissingError(message)
+        return opened, found
 
     def _lack_interpreter(self, chain: tuple[str, ...], name: str, why: str) -> None:
         self._lacking[Lacking(chain, name, EdgeKind.SCRIPT, (), why)] = None

@@ -46,6 +46,13 @@ def parse_shebang(head: bytes) -> Shebang | None:
     return Shebang(os.fsdecode(name), os.fsdecode(argument)) if name else None
 
 
+def line_hint(interpreter: str) -> str:
+    """Return what is wrong with the line itself that names ``interpreter``, or ""."""
+    if interpreter.endswith("\r"):
+        return "the line ends as on Windows: take the carriage return out"
+    return ""
+
+
 # env(1), coreutils: options that take a word, and the long options by their beginnings.
 _TAKES_WORD = "uCaS"
 _LONG_TAKES_WORD = ("unset", "chdir", "argv0", "split-string")

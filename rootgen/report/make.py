@@ -189,4 +189,8 @@ def _remark_lines(heading: str, remarks: Sequence[Remark]) -> Iterator[str]:
 def _quoted(path: str) -> str:
     from shlex import quote
 
-    return quote(path)
+    if path.isprintable():
+        return quote(path)
+    # As bash, zsh and ksh read it; a name as it is might rewrite the screen.
+    escaped = path.replace("\\", "\\\\").replace("'", "\\'")
+    return f"$'{printable(escaped)}'"

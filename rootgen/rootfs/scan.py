@@ -73,10 +73,12 @@ def read_manifest(root: int) -> Manifest | None:
         if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
             return None
         raise TreeError(f"cannot read {MANIFEST_PATH} of the tree: {error.strerror}") from error
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        # Looked at first: Python makes no file object of a directory, and closes nothing then.
+        os.close(descriptor)
+        return None
     with open(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            return None
         return parse_manifest(file.read(min(status.st_size, _LARGEST_MANIFEST)))
 
 

@@ -181,6 +181,8 @@ def _has_entry(directory: int, name: str) -> bool:
         os.stat(name, dir_fd=directory, follow_symlinks=False)
     except FileNotFoundError:
         return False
+    except OSError as error:
+        raise LaunchError(f"{name} of the tree: {error.strerror}") from error
     return True
 
 

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from rootgen.linux.path import open_in_root
+from rootgen.sandbox.launch import Mount
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +20,12 @@ _NAME_LIMIT = 64
 
 
 def nearest_hint(launch: Launch) -> str:
-    """Return the hint for a command that the tree does not have."""
+    """Return the hint for a command that is not there inside."""
+    if not launch.command[0]:
+        return ""
+    cover = _covered_by(launch)
+    if cover:
+        return f"the tree has it, but {cover} inside is a mount of its own: have it elsewhere"
     directory, slash, name = launch.command[0].rpartition("/")
     search = dict(launch.environment).get("PATH", "")
     places = [directory or "/"] if slash else search.split(":")
@@ -28,6 +34,22 @@ def nearest_hint(launch: Launch) -> str:
         unique = dict.fromkeys(near)
         return f"did you mean {', '.join(unique)}?"
     return f"add it to the tree: rootgen make … {launch.command[0]}"
+
+
+def _covered_by(launch: Launch) -> str:
+    """Return the mount point that hides the command, which the tree does have; "" if none does."""
+    command = os.path.normpath(launch.command[0])
+    for step in launch.steps:
+        if isinstance(step, Mount) and command.startswith(f"{step.target}/"):
+            tree = os.open(launch.root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.close(open_in_root(tree, command, os.O_PATH))
+            except OSError:
+                return ""
+            finally:
+                os.close(tree)
+            return step.target
+    return ""
 
 
 def _names(root: str, places: list[str]) -> Iterator[str]:

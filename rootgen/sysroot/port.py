@@ -27,6 +27,17 @@ class Kind(Enum):
     FIFO = "fifo"
     SOCKET = "socket"
 
+    def noun(self) -> str:
+        """Return what a person calls it: ``a character device``."""
+        return f"a {_NOUNS.get(self, self.value)}"
+
+
+_NOUNS = {
+    Kind.CHARACTER: "character device",
+    Kind.BLOCK: "block device",
+    Kind.SYMLINK: "symbolic link",
+}
+
 
 class Node(NamedTuple):
     """One inode: ``lstat`` as a value.

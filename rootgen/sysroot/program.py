@@ -25,20 +25,25 @@ SEARCH_PATH = (
 
 
 def find_program(
-    sysroot: Sysroot, name: str, search_path: Sequence[str] = SEARCH_PATH
+    sysroot: Sysroot,
+    name: str,
+    search_path: Sequence[str] = SEARCH_PATH,
+    *,
+    explain: bool = True,
 ) -> tuple[str, Found]:
     """Return the path that ``name`` is found at, and where that leads.
 
     A name with a slash is an absolute path within the root. Raises
-    MissingError, with the nearest names, where nothing is found, and
-    SysrootError where it is a directory or no regular file.
+    MissingError where nothing is found, with the nearest names (unless the
+    caller has no use for them: not ``explain``), and SysrootError where it
+    is a directory or no regular file.
     """
     if "/" in name:
         found = sysroot.lookup(name)
         if found is None:
-            raise _no_path(sysroot, name)
+            raise _no_path(sysroot, name) if explain else _missing(name)
         if found.node.kind is not Kind.FILE:
-            message = f"{name} is a {found.node.kind.value}, not a program"
+            message = f"{name} is {found.node.kind.noun()}, not a program"
             raise SysrootError(message)
         return name, found
     for directory in search_path:
@@ -46,7 +51,11 @@ def find_program(
         found = sysroot.lookup(path) if name not in {"", ".", ".."} else None
         if found is not None and found.node.kind is Kind.FILE and found.node.mode & 0o111:
             return path, found
-    raise _no_name(sysroot, name, search_path)
+    raise _no_name(sysroot, name, search_path) if explain else _missing(name)
+
+
+def _missing(name: str, why: tuple[str, ...] = (), hint: str = "") -> MissingError:
+    return MissingError(f"no such program: {name or '(an empty name)'}", why=why, hint=hint)
 
 
 def _no_path(sysroot: Sysroot, path: str) -> MissingError:
@@ -60,11 +69,18 @@ def _no_path(sysroot: Sysroot, path: str) -> MissingError:
             node = sysroot.node(f"{real}/{parts[end - 1]}")
             if node is not None and node.kind is Kind.SYMLINK:
                 why = f"{prefix} is a symbolic link that leads nowhere: it says {node.target}"
-                return MissingError(f"no such program: {path}", why=(why,))
-            why = f"{directory} has no {parts[end - 1]}"
-            near = _nearest(parts[end - 1], _names(sysroot, directory))
-            return MissingError(f"no such program: {path}", why=(why,), hint=_did_you_mean(near))
-    return MissingError(f"no such program: {path}")
+                return _missing(path, (why,))
+            return _no_entry(sysroot, path, directory, parts[end - 1])
+    return _missing(path)
+
+
+def _no_entry(sysroot: Sysroot, path: str, directory: str, name: str) -> MissingError:
+    try:
+        names = _listed(sysroot, directory)
+    except SysrootError as error:
+        # Who may not look into it cannot say what it lacks.
+        return _missing(path, (error.what,))
+    return _missing(path, (f"{directory} has no {name}",), _did_you_mean(_nearest(name, names)))
 
 
 def _no_name(sysroot: Sysroot, name: str, search_path: Sequence[str]) -> MissingError:
@@ -77,7 +93,7 @@ def _no_name(sysroot: Sysroot, name: str, search_path: Sequence[str]) -> Missing
     ]
     near = _nearest(name, sorted(names - {name}))
     hint = "" if unusable else _did_you_mean(near)
-    return MissingError(f"no such program: {name}", why=(*unusable, searched), hint=hint)
+    return _missing(name, (*unusable, searched), hint)
 
 
 def _unusable(sysroot: Sysroot, directory: str, name: str) -> str:
@@ -87,15 +103,19 @@ def _unusable(sysroot: Sysroot, directory: str, name: str) -> str:
         return "is a symbolic link that leads nowhere"
     if found.node.kind is Kind.FILE:
         return "is not executable"
-    return f"is a {found.node.kind.value}"
+    return f"is {found.node.kind.noun()}"
 
 
-def _names(sysroot: Sysroot, directory: str) -> Sequence[str]:
+def _listed(sysroot: Sysroot, directory: str) -> Sequence[str]:
     found = sysroot.lookup(directory)
     if found is None or found.node.kind is not Kind.DIRECTORY:
         return ()
+    return sysroot.names(found.path)
+
+
+def _names(sysroot: Sysroot, directory: str) -> Sequence[str]:
     try:
-        return sysroot.names(found.path)
+        return _listed(sysroot, directory)
     except SysrootError:
         # Suggestions are a courtesy: a directory that cannot be listed offers none.
         return ()

@@ -119,7 +119,7 @@ def test_a_full_disk(arguments: list[str]) -> None:
     """What could not be written is a failure, said in one line."""
     with open("/dev/full", "wb") as full:
         status, _, errors = run(*arguments, stdout=full)
-    assert (status, errors) == (1, "rootgen: No space left on device\n")
+    assert (status, errors) == (1, "rootgen: standard output: No space left on device\n")
 
 
 def test_colours() -> None:

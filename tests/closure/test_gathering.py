@@ -137,7 +137,10 @@ def test_no_loader() -> None:
 def test_scripts_that_name_each_other() -> None:
     """Two scripts that are each other's interpreter are told, and do not go on for ever."""
     closure = _gathered("one").closure()
-    assert {edge.target for edge in closure.edges} == {"/usr/bin/one", "/usr/bin/two"}
+    assert {edge.target for edge in closure.edges} == {"/usr/bin/two"}
+    (lacking,) = closure.lacking
+    assert (lacking.chain, lacking.name) == (("/usr/bin/one", "/usr/bin/two"), "/usr/bin/one")
+    assert lacking.why == "the scripts lead round in a circle"
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING
+
+import pytest
 
 from tests.people.command import rootgen, succeed
 from tests.truth.compiled import Thing, link
@@ -28,3 +31,95 @@ def test_library_without_needs(tmp_path: Path) -> None:
     link([Thing("liblone.so")], tmp_path)
     succeed("make", "./liblone.so", "--out", "out", directory=tmp_path)
     assert "complete" in succeed("check", "out", directory=tmp_path)
+
+
+def test_many_that_are_not_there(tmp_path: Path) -> None:
+    """Of thousands of names that are wrong a hundred are told, near names for the first few."""
+    names = [f"progrm{number}" for number in range(5000)]
+    done = rootgen("make", *names, "--out", "out", directory=tmp_path, seconds=60)
+    assert done.returncode == 1
+    lines = done.stderr.splitlines()
+    assert lines[0] == "rootgen: 5000 things were not found"
+    assert lines[-1] == "  … and 4900 more"
+    assert len(lines) == 102
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("ls --add notes:/etc", "/etc is a directory\n  hint: DEST is the new name: /etc/notes"),
+        ("ls --add notes:/opt/", "hint: DEST is the new name: /opt/notes"),
+        ("ls --add notes:/", "hint: DEST is the new name: /notes"),
+        ("./windows", "the line ends as on Windows"),
+        (".", "is a directory, not a program"),
+        ("./round", "the scripts lead round in a circle"),
+    ],
+)
+def test_refused(tmp_path: Path, arguments: str, message: str) -> None:
+    """One message that says what is meant by it, and nothing is written."""
+    (tmp_path / "notes").write_text("x\n")
+    (tmp_path / "windows").write_bytes(b"#!/bin/sh\r\necho\r\n")
+    (tmp_path / "round").write_text(f"#!{tmp_path}/round\n")
+    for name in ("windows", "round"):
+        (tmp_path / name).chmod(0o755)
+    done = rootgen("make", *arguments.split(), "--out", "out", directory=tmp_path)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_file_in_a_directory(tmp_path: Path) -> None:
+    """A file is added beneath a directory of the source, and a directory over one is merged."""
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf/notes").write_text("x\n")
+    add = ["--add", "conf/notes:/etc/notes", "--add", "conf:/etc"]
+    succeed("make", "true", *add, "--out", "out", directory=tmp_path)
+    assert (tmp_path / "out/etc/notes").read_text() == "x\n"
+    assert (tmp_path / "out/etc/passwd").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "quoted"),
+    [
+        ("a b", "'a b'"),
+        ("a\n\x1b[2J", r"$'a\n\x1b[2J'"),
+        ("it's\t\\", r"$'it\'s\t\\'"),
+        ("\udcff", r"$'\xff'"),
+    ],
+)
+def test_next_command(tmp_path: Path, name: str, quoted: str) -> None:
+    """What is to be typed next may be pasted, and rewrites no screen."""
+    printed = succeed("make", "true", "--out", name, directory=tmp_path)
+    assert printed.splitlines()[-1] == f"next: rootgen shell {quoted}"
+
+
+def test_manifest_is_a_directory(tmp_path: Path) -> None:
+    """A directory in the manifest's place is no manifest."""
+    succeed("make", "true", "--out", "out", directory=tmp_path)
+    (tmp_path / "out/var/lib/rootgen/manifest.json").unlink()
+    (tmp_path / "out/var/lib/rootgen/manifest.json").mkdir()
+    for command in ("check out", "make true --out out"):
+        done = rootgen(*command.split(), directory=tmp_path)
+        assert done.returncode == 1
+        assert "rootgen did not make it" in done.stderr
+    succeed("make", "true", "--out", "out", "--force", directory=tmp_path)
+
+
+def test_hidden_by_a_mount(tmp_path: Path) -> None:
+    """A program beneath /tmp is in the tree, and hidden by the fresh /tmp inside: run says so."""
+    shutil.copy("/usr/bin/true", tmp_path / "mine")
+    (tmp_path / "bin").mkdir()
+    add = ["--add", "mine:/tmp/mine", "--add", "mine:/opt/mine"]
+    succeed("make", "true", *add, "--out", "out", directory=tmp_path)
+    succeed("run", "out", "--", "/opt/mine", directory=tmp_path)
+    done = rootgen("run", "out", "--", "/tmp/mine", directory=tmp_path)
+    assert done.returncode == 127
+    assert "the tree has it, but /tmp inside is a mount of its own" in done.stderr
+    done = rootgen("run", "out", "--", "/tmp/other", directory=tmp_path)
+    assert "the tree has it" not in done.stderr
+    bind = ["--bind", f"{tmp_path}/bin:/opt"]
+    done = rootgen("run", *bind, "out", "--", "/opt/mine", directory=tmp_path)
+    assert "/opt inside is a mount of its own" in done.stderr
+    done = rootgen("run", "out", "--", "", directory=tmp_path)
+    assert done.returncode == 127
+    assert done.stderr == "rootgen: the name of the command is empty\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import time
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rootgen.errors import LaunchError
+from rootgen.sandbox.facts import _has_entry
 from tests.sandbox.tree import ROOTGEN, command_line, launch
 
 if TYPE_CHECKING:
@@ -219,3 +222,16 @@ def test_descriptors_closed_by_the_caller(tree: Path) -> None:
     line = " ".join(command_line(tree, "sh", "-c", "'exit 5'"))
     done = subprocess.run(["sh", "-c", f"{line} <&-"], capture_output=True, check=False, timeout=60)
     assert done.returncode == 5, done.stderr
+
+
+def test_tree_that_may_not_be_searched(tmp_path: Path) -> None:
+    """Where the caller may not look into the tree the launcher failed: 125."""
+    (tmp_path / "closed").mkdir(mode=0)
+    if os.geteuid() == 0:
+        # For root no directory is closed: a file that is searched stands in for it.
+        with pytest.raises(LaunchError, match="proc of the tree: Not a directory"):
+            _has_entry(os.open(ROOTGEN, os.O_PATH), "proc")
+    else:
+        done = launch(tmp_path / "closed", "true")
+        assert done.returncode == 125
+        assert done.stderr == b"rootgen: proc of the tree: Permission denied\n"

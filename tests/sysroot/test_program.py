@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rootgen.errors import MissingError, RootgenError
+from rootgen.errors import MissingError, RootgenError, SysrootError
 from rootgen.sysroot.memory import draw
+from rootgen.sysroot.port import Kind
 from rootgen.sysroot.program import find_program
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ usr/
     ls = other
   lib/
     data = x
+dev/
 """
 
 
@@ -41,7 +43,9 @@ def test_found(name: str, opened: str) -> None:
 def _root() -> Sysroot:
     """Draw the root; one of its programs may not be executed."""
     root = draw(DRAWING)
-    root._nodes["/usr/bin/plain"] = root._nodes["/usr/bin/plain"]._replace(mode=0o644)
+    plain = root._nodes["/usr/bin/plain"]
+    root._nodes["/usr/bin/plain"] = plain._replace(mode=0o644)
+    root._nodes["/dev/null"] = plain._replace(kind=Kind.CHARACTER, device=(1, 3))
     return root
 
 
@@ -63,7 +67,8 @@ def _root() -> Sysroot:
         ("dir", "no such program: dir"),
         ("data", "no such program: data"),
         ("..", "no such program"),
-        ("", "no such program"),
+        ("", "no such program: (an empty name)"),
+        ("/dev/null", "/dev/null is a character device, not a program"),
         ("/", "is a directory"),
     ],
 )
@@ -72,5 +77,26 @@ def test_not_found(name: str, message: str) -> None:
     with pytest.raises(RootgenError) as caught:
         find_program(_root(), name)
     assert message in str(caught.value)
-    assert isinstance(caught.value, MissingError) or "is a directory" in message
+    assert isinstance(caught.value, MissingError) or "is a " in message
     assert f"did you mean {name.rpartition('/')[2]}" not in str(caught.value)
+
+
+def test_closed_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who may not look into a directory is told so, and not that it lacks the program."""
+    root = draw(DRAWING)
+
+    def names(path: str) -> list[str]:
+        message = f"cannot list {path}: Permission denied"
+        raise SysrootError(message)
+
+    monkeypatch.setattr(type(root), "names", staticmethod(names))
+    with pytest.raises(MissingError, match="cannot list /usr/bin: Permission denied") as caught:
+        find_program(root, "/usr/bin/none")
+    assert "has no" not in str(caught.value)
+
+
+def test_not_explained() -> None:
+    """Where nobody will read it, no directory is listed for near names."""
+    with pytest.raises(MissingError) as caught:
+        find_program(_root(), "bsh", explain=False)
+    assert str(caught.value) == "no such program: bsh"
