@@ -15,6 +15,7 @@ from rootgen.named import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from rootgen.closure.versions import VersionLack, VersionReader
     from rootgen.elf.facts import ElfFacts
     from rootgen.ldso.cpu import Cpu
     from rootgen.ldso.load import Load
@@ -25,12 +26,16 @@ CPUS = ("native", "x86-64-v1", "x86-64-v2", "x86-64-v3", "x86-64-v4")
 
 
 class DepsResult(NamedTuple):
-    """One target: as given, as found, its process; ``script`` are the interpreters met."""
+    """One target: as given, as found, its process; ``script`` are the interpreters met.
+
+    ``versions`` are the symbol versions that lack; None where that was not asked.
+    """
 
     target: str
     path: str
     load: Load
     script: tuple[str, ...] = ()
+    versions: tuple[VersionLack, ...] | None = None
 
 
 class Refused(NamedTuple):
@@ -45,12 +50,14 @@ class Asked(NamedTuple):
 
     ``cpu`` is one of ``CPUS``; "" is this processor for the host's own root,
     for any other the baseline. ``by_name``: start programs as ldd(1) does.
+    ``versions``: check symbol versions as well.
     """
 
     sysroot: str = "/"
     library_path: tuple[str, ...] = ()
     cpu: str = ""
     by_name: bool = False
+    versions: bool = False
 
 
 def deps(
@@ -59,16 +66,16 @@ def deps(
     sysroot: str = "/",
     library_path: tuple[str, ...] = (),
     cpu: str = "",
+    versions: bool = False,
 ) -> tuple[DepsResult, ...]:
     """Return what each of ``targets`` would load, resolved within ``sysroot``.
 
     A target is a path, or a name on the root's PATH; for a script it is its
-    interpreter that loads. ``cpu`` chooses among glibc-hwcaps variants, as
-    in ``Asked``. Raises MissingError for a target that is not there and
-    ElfError for one that is no program; libraries that lack are in
-    ``load.missing``.
+    interpreter that loads. ``cpu`` and ``versions`` are those of ``Asked``.
+    Raises MissingError for a target that is not there and ElfError for one
+    that is no program; libraries that lack are in ``load.missing``.
     """
-    resolver = Resolver(Asked(sysroot, library_path, cpu))
+    resolver = Resolver(Asked(sysroot, library_path, cpu, versions=versions))
     return tuple([resolver.resolve(target) for target in targets])
 
 
@@ -85,13 +92,25 @@ class Resolver:
             # The host's own root answers for this directory, any other for its top.
             working_directory=working_directory(asked.sysroot),
         )
+        self._versions: VersionReader | None = None
 
     def resolve(self, target: str) -> DepsResult:
         """Return what ``target`` loads; raise as ``deps``."""
         path = find_target(self.root, target)
         script = interpreters_of(self.root, path)
         program = script[-1] if script else path
-        return DepsResult(target, path, self.load(program), script)
+        load = self.load(program)
+        result = DepsResult(target, path, load, script)
+        if self._asked.versions:
+            result = result._replace(versions=self._lacking_versions(load))
+        return result
+
+    def _lacking_versions(self, load: Load) -> tuple[VersionLack, ...]:
+        if self._versions is None:
+            from rootgen.closure.versions import VersionReader  # only where it is asked for
+
+            self._versions = VersionReader(self.root)
+        return self._versions.lacking(load)
 
     def load(self, path: str) -> Load:
         """Return the process of the ELF file at ``path``."""

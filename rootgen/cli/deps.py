@@ -38,6 +38,7 @@ class _Given(NamedTuple):
     dominators: bool
     reverse: str | None
     directories: tuple[str, ...]
+    versions: bool
 
 
 @click.command(short_help="Show what the dynamic loader would map.")
@@ -74,6 +75,10 @@ class _Given(NamedTuple):
     help="Take the glibc-hwcaps variants of this processor. Without it: native for the host's "
     "own root, x86-64-v1 elsewhere.",
 )  # fmt: skip
+@click.option(
+    "--versions", is_flag=True,
+    help="Check symbol versions as well: those that an object wants and its library lacks.",
+)  # fmt: skip
 def deps(files: tuple[str, ...], **given: Any) -> int:
     """Show what the dynamic loader would map for each FILE, without running it.
 
@@ -91,8 +96,16 @@ def deps(files: tuple[str, ...], **given: Any) -> int:
     options = _Given(**given)
     _check(files, options)
     directories = tuple(options.library_path.split(":")) if options.library_path else ()
-    by_name = options.form == "ldd"
-    resolver = Resolver(Asked(options.sysroot, directories, options.cpu or "", by_name=by_name))
+    as_ldd = options.form == "ldd"
+    resolver = Resolver(
+        Asked(
+            options.sysroot,
+            directories,
+            options.cpu or "",
+            by_name=as_ldd,
+            versions=options.versions or as_ldd,
+        )
+    )
     if options.reverse is not None:
         from rootgen.cli.deps_graph import reverse
 
@@ -106,9 +119,22 @@ def deps(files: tuple[str, ...], **given: Any) -> int:
         show(resolver, results, options.form, options.why)
     else:
         _show(results, options)
-    lacking = [line for one in results for line in missing_lines(one.path, one.load)]
-    write_notes(lacking)
-    return 1 if lacking else 0
+    return _tell_lacking(results)
+
+
+def _tell_lacking(results: Sequence[DepsResult]) -> int:
+    """Say on standard error what lacks; return the exit status."""
+    status = 0
+    for one in results:
+        lines = list(missing_lines(one.path, one.load))
+        status = 1 if lines else status
+        if one.versions:
+            from rootgen.report.deps_versions import is_failure, version_lines
+
+            lines += version_lines(one.path, one.versions)
+            status = 1 if any(map(is_failure, one.versions)) else status
+        write_notes(lines)
+    return status
 
 
 def _check(files: Sequence[str], options: _Given) -> None:
@@ -133,8 +159,7 @@ def _check(files: Sequence[str], options: _Given) -> None:
 
 def _show(results: Sequence[DepsResult], options: _Given) -> None:
     if options.form == "json":
-        targets = [deps_json(one.target, one.path, one.load, one.script) for one in results]
-        write_json({"rootgen": 1, "command": "deps", "targets": targets})
+        write_json({"rootgen": 1, "command": "deps", "targets": list(map(_json, results))})
     elif options.form == "list":
         for one in results:
             write_lines(_list(one, headed=len(results) > 1))
@@ -142,6 +167,15 @@ def _show(results: Sequence[DepsResult], options: _Given) -> None:
         colours = output_palette()
         for one in results:
             write_lines(tree_lines(one.path, one.load, one.script, colours))
+
+
+def _json(result: DepsResult) -> dict[str, object]:
+    target = dict(deps_json(result.target, result.path, result.load, result.script))
+    if result.versions is not None:
+        from rootgen.report.deps_versions import versions_json
+
+        target["versions"] = versions_json(result.versions)
+    return target
 
 
 def _list(result: DepsResult, *, headed: bool) -> Iterator[str]:
@@ -168,7 +202,7 @@ def _ldd(resolver: Resolver, files: Sequence[str]) -> int:
         else:
             name = result.target if "/" in result.target else result.path
             loader = resolver.usual_loader(result.load.objects[0].facts)
-            answer = ldd_answer(name, result.load, loader)
+            answer = ldd_answer(name, result.load, loader, result.versions or ())
             write_lines(answer.lines)
             write_errors(answer.errors)
             status = status or answer.status

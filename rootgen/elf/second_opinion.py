@@ -15,9 +15,11 @@ from elftools.construct.core import ConstructError
 from elftools.elf.dynamic import DynamicSegment
 from elftools.elf.elffile import ELFFile
 from elftools.elf.enums import ENUM_D_TAG, ENUM_E_MACHINE, ENUM_E_TYPE, ENUM_EI_OSABI
+from elftools.elf.gnuversions import GNUVerDefSection, GNUVerNeedSection
 from elftools.elf.segments import InterpSegment, NoteSegment
 
 from rootgen.elf.facts import AbiNote, ElfFacts
+from rootgen.elf.versions import VersionNeed, Versions
 from rootgen.errors import ElfError
 
 if TYPE_CHECKING:
@@ -118,3 +120,29 @@ def _with_dynamic(facts: ElfFacts, file: ELFFile, segment: DynamicSegment) -> El
         auxiliary=all_of("DT_AUXILIARY"),
         filter=all_of("DT_FILTER"),
     )
+
+
+def second_versions(stream: BinaryIO, where: str) -> Versions:
+    """Return the symbol versions of the ELF file in ``stream``, by its section headers.
+
+    Unbounded, as ``second_facts``. Raises ElfError for what pyelftools refuses.
+    """
+    try:
+        return _versions(ELFFile(stream))
+    except (ELFError, ConstructError, AssertionError) as error:
+        message = f"{where}: {error}"
+        raise ElfError(message) from error
+
+
+def _versions(file: ELFFile) -> Versions:
+    needs: list[VersionNeed] = []
+    defines: tuple[str, ...] | None = None
+    for section in file.iter_sections():
+        if isinstance(section, GNUVerNeedSection):
+            for need, wanted in section.iter_versions():
+                for one in wanted:
+                    weak, number = bool(one["vna_flags"] & 2), one["vna_other"] & 0x7FFF
+                    needs.append(VersionNeed(need.name or "", one.name, weak, number))
+        elif isinstance(section, GNUVerDefSection):
+            defines = tuple(next(names).name for _, names in section.iter_versions())
+    return Versions(tuple(needs), defines)

@@ -12,10 +12,12 @@ from rootgen.ldso.load import How, NeedKind
 from rootgen.ldso.machine import machine_of
 from rootgen.ldso.musl import is_musl
 from rootgen.named import NamedTuple
+from rootgen.report.deps_versions import version_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from rootgen.closure.versions import VersionLack
     from rootgen.ldso.load import Load, Missing
 
 NOT_DYNAMIC = "\tnot a dynamic executable"
@@ -40,13 +42,12 @@ class LddAnswer(NamedTuple):
 
 
 def ldd_answer(
-    name: str, load: Load, loader: str, complaints: Sequence[tuple[str, str]] = ()
+    name: str, load: Load, loader: str, versions: Sequence[VersionLack] = ()
 ) -> LddAnswer:
     """Return what ``ldd NAME`` prints for ``load``.
 
     ``loader`` is the one that ldd would run in that root, "" where there is
-    none; ``complaints`` are those about symbol versions, pairs of an object
-    and what it lacks.
+    none; ``versions`` are the symbol versions that lack.
     """
     facts = load.objects[0].facts
     if is_musl(facts.interpreter):
@@ -58,7 +59,12 @@ def ldd_answer(
         line = f"{name}: error while loading shared libraries: {fatal.why}"
         return LddAnswer((line,), (), 1)
     before = [_preload_line(one) for one in load.missing if one.kind is NeedKind.PRELOAD]
-    before += [f"{name}: {path}: {what}" for path, what in complaints]
+    # print_missing_version: the loader says it before it lists anything, and goes on.
+    before += [
+        f"{name}: {one.provider}: {version_words(one)} "
+        f"(required by {one.requester if one.requester != load.objects[0].path else name})"
+        for one in versions
+    ]
     if not facts.needed:
         return LddAnswer((*before, _STATIC))
     return LddAnswer((*before, *_object_lines(load, loader)))

@@ -88,3 +88,18 @@ def refusal_of(data: bytes) -> str:
     except ElfError as error:
         return str(error)
     return ""
+
+
+def patchable_spots(path: str) -> list[int]:
+    """Return the offsets of words in the headers and tables of ``path``: what readers follow."""
+    from elftools.elf.elffile import ELFFile
+
+    spots = list(range(0, 900, 4))
+    with open(path, "rb") as stream:
+        for section in ELFFile(stream).iter_sections():
+            if section.name.startswith(
+                (".gnu.version_", ".dynamic", ".gnu.hash", ".note", ".hash")
+            ):
+                end = section["sh_offset"] + min(section["sh_size"], 800)
+                spots += range(section["sh_offset"], end, 4)
+    return spots

@@ -1,0 +1,97 @@
+"""Symbol versions that a process lacks (glibc ``elf/dl-version.c``).
+
+Each object's DT_VERNEED is held against the DT_VERDEF of the object that its
+file name stands for in the process. musl knows no symbol versions.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from rootgen.elf.versions import Versions, read_versions
+from rootgen.ldso.load import NeedKind
+from rootgen.ldso.musl import is_musl
+from rootgen.named import NamedTuple
+
+if TYPE_CHECKING:
+    from rootgen.ldso.load import Load, Mapped
+    from rootgen.sysroot.port import Sysroot
+
+
+class Lack(Enum):
+    """What is wrong with a version: only the first ends the program."""
+
+    MISSING = "missing"
+    WEAK = "weak"
+    UNVERSIONED = "unversioned"
+
+
+class VersionLack(NamedTuple):
+    """A version that ``requester`` wants and ``provider``, a path in the process, lacks."""
+
+    requester: str
+    provider: str
+    version: str
+    lack: Lack
+
+
+class VersionReader:
+    """The versions of one root's files, each read once."""
+
+    def __init__(self, sysroot: Sysroot) -> None:
+        """Read nothing yet."""
+        self._sysroot = sysroot
+        self._versions: dict[str, Versions] = {}
+
+    def versions(self, mapped: Mapped) -> Versions:
+        """Return the versions of one object; raise ElfError where they are malformed."""
+        path = mapped.found.path
+        known = self._versions.get(path)
+        if known is None:
+            known = Versions()
+            if mapped.facts.dynamic:
+                with self._sysroot.open(path) as file:
+                    known = read_versions(file.pread, path)
+            self._versions[path] = known
+        return known
+
+    def lacking(self, load: Load) -> tuple[VersionLack, ...]:
+        """Return what the objects of ``load`` want and do not find, in the loader's order.
+
+        Nothing is said of a library that lacks as a whole: that is known.
+        """
+        if is_musl(load.objects[0].facts.interpreter):
+            return ()
+        named = _names(load)
+        found: list[VersionLack] = []
+        for mapped in load.objects:
+            for need in self.versions(mapped).needs:
+                provider = named.get(need.file)
+                if provider is None:
+                    continue
+                defines = self.versions(provider).defines
+                if defines is None:
+                    lack = Lack.UNVERSIONED
+                elif need.version in defines:
+                    continue
+                else:
+                    lack = Lack.WEAK if need.weak else Lack.MISSING
+                found.append(VersionLack(mapped.path, provider.path, need.version, lack))
+        return tuple(found)
+
+
+def _names(load: Load) -> dict[str, Mapped]:
+    """Return each object by what it is known by in the process (``_dl_name_match_p``)."""
+    named: dict[str, Mapped] = {}
+    for need in load.needs:
+        if need.target is not None:
+            named.setdefault(need.name, load.objects[need.target])
+            if need.kind is NeedKind.INTERPRETER:
+                named.setdefault(posixpath.basename(need.name), load.objects[need.target])
+    for mapped in load.objects:
+        named.setdefault(mapped.path, mapped)
+        if mapped.facts.soname is not None:
+            named.setdefault(mapped.facts.soname, mapped)
+    return named
