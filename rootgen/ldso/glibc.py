@@ -26,6 +26,7 @@ _PRELOAD_LIMIT = 1 << 16
 # S_ISUID, S_ISGID: who runs such a program is somebody else than it runs as (AT_SECURE).
 _SETS_IDS = 0o6000
 _NO_TOKENS = "DST not allowed in SUID/SGID programs"  # elf/dl-deps.c, expand_dst
+_NOTHING = Outcome(None, (), "its tokens stand for nothing")
 
 
 def load_program(
@@ -57,13 +58,17 @@ class _Process:
         secure = bool(program.found.node.mode & _SETS_IDS) and is_program
         self._program = Requester(program.facts, program.path, None, origin, secure=secure)
         self._objects: list[Mapped] = [program]
-        self._requesters: list[Requester] = [self._program]
+        # Who brought each in, and what asks for it: of use only where it asks for something new.
+        self._loaders: list[int] = [0]
+        self._requesters: dict[int, Requester] = {0: self._program}
         self._names: dict[str, int] = {}
         self._sonames: dict[str, int] = {}
         self._inodes: dict[tuple[int, int], int] = {}
-        self._needs: list[Need] = []
+        self._needs: list[tuple[int, str, NeedKind, int | None]] = []
         self._missing: list[Missing] = []
         self._order: list[int] = [0]  # the chain of link maps
+        self._queue: list[int] = [0]  # those whose needs are looked at in turn
+        self._queued: set[int] = {0}
         self._interpreter: int | None = None
         self._interpreter_asked = False
 
@@ -71,34 +76,33 @@ class _Process:
         """Map the interpreter, what is preloaded, and then everything that is needed."""
         self._know_soname(0)
         self._map_interpreter()
-        queue = [0]
         for name in self._preloads():
-            self._ask(0, name, NeedKind.PRELOAD, queue)
+            self._ask(0, name, NeedKind.PRELOAD)
         at = 0
         done: set[int] = set()
-        while at < len(queue):
-            index = queue[at]
+        while at < len(self._queue):
+            index = self._queue[at]
             if index in done:
                 at += 1
                 continue
             done.add(index)
             # What the object filters may be put before it: look at this place again.
-            self._dependencies(index, queue, at)
+            self._dependencies(index, at)
 
     def load(self) -> Load:
         """Return the value, objects in the order of the link maps."""
         order = list(self._order)
         if self._interpreter is not None and not self._interpreter_asked:
             order.append(self._interpreter)
-        place = {index: number for number, index in enumerate(order)}
+        place: dict[int | None, int] = {index: number for number, index in enumerate(order)}
         return Load(
-            tuple(self._objects[index] for index in order),
+            tuple([self._objects[index] for index in order]),
+            # None: nothing was found, and that has no place.
             tuple(
-                need._replace(
-                    requester=place[need.requester],
-                    target=None if need.target is None else place[need.target],
-                )
-                for need in self._needs
+                [
+                    Need(place[requester], name, kind, place.get(target))
+                    for requester, name, kind, target in self._needs
+                ]
             ),
             tuple(one._replace(requester=place[one.requester]) for one in self._missing),
         )
@@ -116,39 +120,50 @@ class _Process:
             if opened is not None:
                 why = opened.fatal
             if facts.interpreter is not None:
-                self._needs.append(Need(0, name, NeedKind.INTERPRETER, None))
+                self._needs.append((0, name, NeedKind.INTERPRETER, None))
                 self._missing.append(Missing(0, name, NeedKind.INTERPRETER, (), why))
             return
         index = self._append(Mapped(path, opened.found, opened.facts, How.INTERPRETER), 0)
         self._interpreter = index
         self._names[name] = index
         if facts.interpreter is not None:
-            self._needs.append(Need(0, name, NeedKind.INTERPRETER, index))
+            self._needs.append((0, name, NeedKind.INTERPRETER, index))
 
-    def _dependencies(self, index: int, queue: list[int], at: int) -> None:
+    def _dependencies(self, index: int, at: int) -> None:
         facts = self._objects[index].facts
         if index == self._interpreter:
             return
-        before = at
+        if facts.filter or facts.auxiliary:
+            self._filtees(index, at)
+        names, needs, queued = self._names, self._needs, self._queued
+        for name in facts.needed:
+            target = names.get(name)
+            # Most names are those of objects that others have asked for.
+            if target is None or target not in queued or "$" in name:
+                self._ask(index, name, NeedKind.NEEDED)
+            else:
+                needs.append((index, name, NeedKind.NEEDED, target))
+
+    def _filtees(self, index: int, before: int) -> None:
+        facts = self._objects[index].facts
         # In the order of the dynamic section, where linkers put the filters first.
         for kind, names in (
             (NeedKind.FILTER, facts.filter),
             (NeedKind.AUXILIARY, facts.auxiliary),
         ):
             for name in names:
-                target = self._ask(index, name, kind, None)
-                if target is not None and self._put_before(target, index, queue, before):
+                target = self._ask(index, name, kind)
+                if target is not None and self._put_before(target, index, before):
                     before += 1
-        for name in facts.needed:
-            self._ask(index, name, NeedKind.NEEDED, queue)
 
-    def _put_before(self, target: int, index: int, queue: list[int], at: int) -> bool:
+    def _put_before(self, target: int, index: int, at: int) -> bool:
         """Put a filtee before its filter, in the queue and in the chain (dl-deps.c)."""
-        if target in queue:
-            if queue.index(target) <= at:
+        if target in self._queued:
+            if self._queue.index(target) <= at:
                 return False
-            queue.remove(target)
-        queue.insert(at, target)
+            self._queue.remove(target)
+        self._queue.insert(at, target)
+        self._queued.add(target)
         if target in self._order:
             self._order.remove(target)
         if target == self._interpreter:
@@ -157,11 +172,11 @@ class _Process:
         self._order.insert(max(self._order.index(index), 1), target)
         return True
 
-    def _ask(self, index: int, name: str, kind: NeedKind, queue: list[int] | None) -> int | None:
-        """Find or map ``name`` for the object ``index``; append it to ``queue`` if it is new."""
+    def _ask(self, index: int, name: str, kind: NeedKind) -> int | None:
+        """Find or map ``name`` for the object ``index``; queue it if it is new and no filtee."""
         written = name
-        requester = self._requesters[index]
-        outcome = Outcome(None, (), "its tokens stand for nothing")
+        requester = self._requester(index)
+        outcome = _NOTHING
         if "$" in name:
             name = expand_tokens(name, requester.tokens(self._root, self._program)) or ""
             if name != written and self._program.secure:
@@ -174,12 +189,14 @@ class _Process:
         if target is None:
             # A missing filtee is no failure: then the filter's own symbols count.
             if kind is not NeedKind.AUXILIARY:
-                self._needs.append(Need(index, written, kind, None))
+                self._needs.append((index, written, kind, None))
                 self._missing.append(Missing(index, written, kind, outcome.searched, outcome.why))
             return None
-        self._needs.append(Need(index, written, kind, target))
-        if queue is not None and target not in queue:
-            queue.append(target)
+        self._needs.append((index, written, kind, target))
+        is_filtee = kind is NeedKind.FILTER or kind is NeedKind.AUXILIARY
+        if not is_filtee and target not in self._queued:
+            self._queue.append(target)
+            self._queued.add(target)
             if target == self._interpreter and not self._interpreter_asked:
                 self._interpreter_asked = True
                 self._order.append(target)
@@ -206,9 +223,18 @@ class _Process:
     def _append(self, mapped: Mapped, loader: int) -> int:
         index = len(self._objects)
         self._objects.append(mapped)
-        self._requesters.append(Requester(mapped.facts, mapped.path, self._requesters[loader]))
+        self._loaders.append(loader)
         self._know_soname(index)
         return index
+
+    def _requester(self, index: int) -> Requester:
+        known = self._requesters.get(index)
+        if known is None:
+            mapped = self._objects[index]
+            # Who brought it in has asked, so that is known.
+            loader = self._requesters[self._loaders[index]]
+            known = self._requesters[index] = Requester(mapped.facts, mapped.path, loader)
+        return known
 
     def _know_soname(self, index: int) -> None:
         soname = self._objects[index].facts.soname

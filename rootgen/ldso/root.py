@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rootgen.elf.facts import ElfFacts
     from rootgen.ldso.loader import Loader
     from rootgen.ldso.machine import Machine
+    from rootgen.ldso.search import Outcome
     from rootgen.sysroot.port import Found, Sysroot
 
 
@@ -63,7 +64,7 @@ class Root:
         self._subdirectories: dict[tuple[str, str], tuple[str, ...]] = {}
         self._configuration: tuple[str, ...] | None = None
         self._searched: set[str] = set()
-        self.plain: dict[tuple[str, int, int, str], object] = {}
+        self.plain: dict[tuple[str, bool, str], Outcome] = {}
 
     def with_cpu(self, cpu: Cpu) -> Root:
         """Return the same root for another processor; what was read of it is shared."""

@@ -45,10 +45,21 @@ class Requester:
 
     ``path`` is the one that it was opened by, ``loader`` the object that
     brought it in; ``origin`` is what ``$ORIGIN`` stands for; ``secure`` (of
-    the program) means secure-execution mode (ld.so(8)).
+    the program) means secure-execution mode (ld.so(8)). ``has_rpath``: it,
+    or one that brought it in, has a DT_RPATH.
     """
 
-    __slots__ = ("_rpath", "_runpath", "facts", "loader", "origin", "path", "secure")
+    __slots__ = (
+        "_kind",
+        "_rpath",
+        "_runpath",
+        "facts",
+        "has_rpath",
+        "loader",
+        "origin",
+        "path",
+        "secure",
+    )
 
     def __init__(
         self,
@@ -64,9 +75,19 @@ class Requester:
         self.facts = facts
         self.path = path
         self.loader = loader
-        self.origin = posixpath.dirname(path) if origin is None else origin
+        self.origin = origin
+        self.has_rpath: bool = facts.rpath is not None or (loader is not None and loader.has_rpath)
         self._rpath: tuple[str, ...] | None = None
         self._runpath: tuple[str, ...] | None = None
+        self._kind = ""
+
+    def kind(self) -> str:
+        """Return what its process has in common with those that find the same by a plain search."""
+        if not self._kind:
+            facts = self.facts
+            kind = (facts.machine, facts.elf_class, facts.byte_order, facts.flags)
+            self._kind = f"\0{kind}\0{facts.interpreter or ''}"
+        return self._kind
 
     def rpath(self, root: Root, program: Requester) -> tuple[str, ...]:
         """Return DT_RPATH's directories; none beside a DT_RUNPATH (get-dynamic-info.h)."""
@@ -87,7 +108,8 @@ class Requester:
         machine = machine_of(program.facts)
         # DL_DST_LIB is made of the same slibdir as the first default directory.
         library = defaults[0].lstrip("/") if defaults else None
-        return Tokens(self.origin or "/", library, root.cpu.platform or machine.platform or None)
+        origin = posixpath.dirname(self.path) if self.origin is None else self.origin
+        return Tokens(origin or "/", library, root.cpu.platform or machine.platform or None)
 
     def _split(self, text: str | None, root: Root, program: Requester) -> tuple[str, ...]:
         # decompose_rpath: an empty path is none, not the working directory.
@@ -133,6 +155,9 @@ def search(
     """Return what ``name``, asked for by ``requester`` in the process of ``program``, leads to."""
     if "/" in name:
         return _by_path(root, name, requester, program)
+    searches_runpath = requester.facts.runpath is not None
+    if not (requester.has_rpath or program.has_rpath or searches_runpath or library_path):
+        return _plain(root, name, requester, program)
     special = _special_places(root, name, requester, program, library_path)
     outcome = _first_fitting(root, special, program.facts)
     if outcome.mapped is not None or outcome.fatal:
@@ -189,16 +214,11 @@ def _special_places(
 def _plain(root: Root, name: str, requester: Requester, program: Requester) -> Outcome:
     """Search cache and default directories: the same for all of a kind, so remembered."""
     nodeflib = bool(requester.facts.dt_flags_1 & _DF_1_NODEFLIB)
-    facts = program.facts
-    key = (
-        f"{name}\0{'n' if nodeflib else ''}",
-        facts.machine,
-        facts.elf_class,
-        f"{facts.interpreter or ''}\0{facts.byte_order}\0{facts.flags}",
-    )
+    key = (name, nodeflib, program.kind())
     known = root.plain.get(key)
-    if isinstance(known, Outcome):
+    if known is not None:
         return known
+    facts = program.facts
     outcome = _first_fitting(root, _plain_places(root, name, facts, nodeflib=nodeflib), facts)
     if outcome.mapped is None:
         searched = outcome.searched
