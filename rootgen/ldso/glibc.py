@@ -9,20 +9,14 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING
 
-from rootgen.errors import SysrootError
 from rootgen.ldso.load import How, Load, Mapped, Missing, Need, NeedKind
 from rootgen.ldso.machine import machine_of
 from rootgen.ldso.search import Outcome, Requester, search
 from rootgen.ldso.tokens import expand_tokens
-from rootgen.sysroot.port import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rootgen.ldso.root import Root
 
-PRELOAD_PATH = "/etc/ld.so.preload"
-_PRELOAD_LIMIT = 1 << 16
 # S_ISUID, S_ISGID: who runs such a program is somebody else than it runs as (AT_SECURE).
 _SETS_IDS = 0o6000
 _NO_TOKENS = "DST not allowed in SUID/SGID programs"  # elf/dl-deps.c, expand_dst
@@ -76,7 +70,7 @@ class _Process:
         """Map the interpreter, what is preloaded, and then everything that is needed."""
         self._know_soname(0)
         self._map_interpreter()
-        for name in self._preloads():
+        for name in self._root.preloads():
             self._ask(0, name, NeedKind.PRELOAD)
         at = 0
         done: set[int] = set()
@@ -240,17 +234,3 @@ class _Process:
         soname = self._objects[index].facts.soname
         if soname is not None:
             self._sonames.setdefault(soname, index)
-
-    def _preloads(self) -> Iterator[str]:
-        """Return the names in /etc/ld.so.preload (elf/rtld.c, do_preload)."""
-        found = self._root.sysroot.lookup(PRELOAD_PATH)
-        if found is None or found.node.kind is not Kind.FILE:
-            return
-        try:
-            with self._root.sysroot.open(found.path) as file:
-                text = file.pread(_PRELOAD_LIMIT, 0).decode("utf-8", "surrogateescape")
-        except SysrootError:
-            # do_preload: what may not be read preloads nothing.
-            return
-        for line in text.splitlines():
-            yield from line.partition("#")[0].replace(":", " ").split()

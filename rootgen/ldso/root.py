@@ -19,11 +19,17 @@ from rootgen.named import NamedTuple
 from rootgen.sysroot.port import Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rootgen.elf.facts import ElfFacts
     from rootgen.ldso.loader import Loader
     from rootgen.ldso.machine import Machine
     from rootgen.ldso.search import Outcome
     from rootgen.sysroot.port import Found, Sysroot
+
+
+PRELOAD_PATH = "/etc/ld.so.preload"
+_PRELOAD_LIMIT = 1 << 16
 
 
 class Opened(NamedTuple):
@@ -63,6 +69,7 @@ class Root:
         self._loaders: dict[str, Loader] = {}
         self._subdirectories: dict[tuple[str, str], tuple[str, ...]] = {}
         self._configuration: tuple[str, ...] | None = None
+        self._preloads: tuple[str, ...] | None = None
         self._searched: set[str] = set()
         self.plain: dict[tuple[str, bool, str], Outcome] = {}
 
@@ -169,6 +176,25 @@ class Root:
 
                 self._configuration = read_configuration(self.sysroot)
         return self._configuration
+
+    def preloads(self) -> tuple[str, ...]:
+        """Return the names in /etc/ld.so.preload, read once (elf/rtld.c, do_preload)."""
+        if self._preloads is None:
+            self._preloads = tuple(self._read_preloads())
+        return self._preloads
+
+    def _read_preloads(self) -> Iterator[str]:
+        found = self.sysroot.lookup(PRELOAD_PATH)
+        if found is None or found.node.kind is not Kind.FILE:
+            return
+        try:
+            with self.sysroot.open(found.path) as file:
+                text = file.pread(_PRELOAD_LIMIT, 0).decode("utf-8", "surrogateescape")
+        except SysrootError:
+            # do_preload: what may not be read preloads nothing.
+            return
+        for line in text.splitlines():
+            yield from line.partition("#")[0].replace(":", " ").split()
 
     def default_directories(self, program: ElfFacts) -> tuple[str, ...]:
         """Return the directories that the loader of ``program`` was built with, in order.
