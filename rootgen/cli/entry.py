@@ -61,13 +61,22 @@ def run(arguments: Sequence[str]) -> int:
         _forget_output()
         return _BROKEN_PIPE
     except OSError as error:
-        where = f"{error.filename}: " if error.filename is not None else ""
-        if not where and error.errno == errno.ENOSPC:
-            # A write to a descriptor names no file; to files it is a TreeError already.
-            where = "standard output: "
-        sys.stderr.write(f"rootgen: {where}{error.strerror or error}\n")
+        sys.stderr.write(f"rootgen: {_told(error)}\n")
         return 1
     return status if isinstance(status, int) else 0
+
+
+def _told(error: OSError) -> str:
+    reason = error.strerror or str(error)
+    if error.filename is not None:
+        return f"{error.filename}: {reason}"
+    if error.errno == errno.ENOSPC:
+        # A write to a descriptor names no file; in a tree it would be a TreeError.
+        return f"standard output: {reason}"
+    if error.errno == errno.ENOENT:
+        # getcwd(2): nothing else that finds nothing lacks a name.
+        return "the current directory is gone"
+    return reason
 
 
 def _shown(error: RootgenError) -> str:

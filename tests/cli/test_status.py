@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cli.process import in_terminal, run, start
+from tests.people.command import ROOTGEN
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -142,3 +143,13 @@ def test_completion() -> None:
     }
     status, output, errors = run(env=environment, stdin=subprocess.DEVNULL)
     assert (status, output, errors) == (0, "plain,make\n", "")
+
+
+@pytest.mark.parametrize("arguments", ["make ./ls --out out", "make ls --out out", "deps ./ls"])
+def test_directory_that_is_gone(tmp_path: Path, arguments: str) -> None:
+    """Nothing is relative to a directory that was removed, and that is said."""
+    line = f"mkdir gone && cd gone && rmdir ../gone && {ROOTGEN} {arguments}"
+    done = subprocess.run(
+        ["sh", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (1, "rootgen: the current directory is gone\n")
