@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 CACHE_PATH = "/etc/ld.so.cache"
 # Real caches of large systems stay below 1 MiB.
 SIZE_LIMIT = 64 << 20
+# PATH_MAX. Without it offsets into one endless string would be gigabytes of names.
+_NAME_LIMIT = 4096
+# Nobody has more levels than a few.
+_SUBDIRECTORIES_LIMIT = 256
 
 _OLD_MAGIC = b"ld.so-1.7.0"
 _NEW_MAGIC = b"glibc-ld.so.cache1.1"
@@ -121,7 +125,10 @@ class LoaderCache:
         raw = self._raw
         for flags, value, hwcap in raw.entries.get(name, ()):
             start = raw.strings + value
-            record = Record(flags, os.fsdecode(raw.data[start : raw.data.index(b"\0", start)]))
+            # What is cut off here is still too long a path to be opened.
+            end = raw.data.find(b"\0", start, start + _NAME_LIMIT + 1)
+            path = raw.data[start : end if end >= 0 else start + _NAME_LIMIT + 1]
+            record = Record(flags, os.fsdecode(path))
             yield _with_hwcap(record, hwcap, raw.subdirectories) if hwcap else record
 
 
@@ -173,16 +180,22 @@ def _by_name(
 ) -> dict[bytes, list[tuple[int, int, int]]]:
     """Return the entries (flags, key, value, hwcap) by the name at each key; check each offset."""
     last = data.rfind(b"\0")
+    # Names may be the ends of others, no more.
+    left = 2 * len(data)
     found: dict[bytes, list[tuple[int, int, int]]] = {}
     for flags, key, value, hwcap in entries:
         at = strings + max(key, value)
         if at > last:
             raise LoaderError(f"{where}: a name at {at}, past its end")
-        name = data[strings + key : data.index(b"\0", strings + key)]
+        end = data.find(b"\0", strings + key, strings + key + _NAME_LIMIT)
+        name = data[strings + key : end]
         if name in found:
             found[name].append((flags, value, hwcap))
         else:
             found[name] = [(flags, value, hwcap)]
+            left -= len(name)
+        if end < 0 or left < 0:
+            raise LoaderError(f"{where}: names longer than any file's")
     return found
 
 
@@ -208,6 +221,8 @@ def _read_subdirectories(data: bytes, order: str, extension: int, where: str) ->
     sections = _table(data, extension + 8, count * section.size, where)
     for tag, _flags, offset, size in section.iter_unpack(sections):
         if tag == _EXTENSION_HWCAPS:
+            if size > 4 * _SUBDIRECTORIES_LIMIT:
+                raise LoaderError(f"{where}: {size // 4} glibc-hwcaps subdirectories")
             offsets = _table(data, offset, size - size % 4, where)
             return [os.fsdecode(_string(data, at, where)) for (at,) in word.iter_unpack(offsets)]
     return []
@@ -227,9 +242,9 @@ def _table(data: bytes, start: int, size: int, where: str) -> bytes:
 
 
 def _string(data: bytes, at: int, where: str) -> bytes:
-    end = data.find(b"\0", at)
-    if end < 0 or at >= len(data):
-        raise LoaderError(f"{where}: a name at {at}, past its end")
+    end = data.find(b"\0", at, at + _NAME_LIMIT)
+    if end < 0:
+        raise LoaderError(f"{where}: a name at {at} that does not end")
     return data[at:end]
 
 

@@ -24,6 +24,10 @@ CONFIGURATION_PATH = "/etc/ld.so.conf"
 _DEPTH_LIMIT = 10
 _SIZE_LIMIT = 1 << 20
 _FILES_LIMIT = 1000
+# NAME_MAX: fnmatch takes the square of a pattern's length for one that is all brackets.
+_PATTERN_LIMIT = 255
+# Includes, and names that they are compared with; real systems have a hundred.
+_WORK_LIMIT = 100_000
 
 
 def read_configuration(sysroot: Sysroot, path: str = CONFIGURATION_PATH) -> tuple[str, ...]:
@@ -31,11 +35,7 @@ def read_configuration(sysroot: Sysroot, path: str = CONFIGURATION_PATH) -> tupl
 
     A file that is not there, or cannot be read, names none, as for ldconfig.
     """
-    seen: dict[str, None] = {}
-    files: set[str] = set()
-    for directory in _read(sysroot, path, 0, files):
-        seen[directory] = None
-    return tuple(seen)
+    return tuple(dict.fromkeys(_Reading(sysroot).directories(path, 0)))
 
 
 def parse_line(line: str) -> tuple[str, str]:
@@ -55,42 +55,57 @@ def parse_line(line: str) -> tuple[str, str]:
     return "directory", text.partition("=")[0].rstrip()
 
 
-def _read(sysroot: Sysroot, path: str, depth: int, files: set[str]) -> Iterator[str]:
-    found = sysroot.lookup(path)
-    if found is None or found.node.kind is not Kind.FILE or found.path in files:
-        return
-    if depth > _DEPTH_LIMIT or len(files) >= _FILES_LIMIT:
-        return
-    files.add(found.path)
-    try:
-        with sysroot.open(found.path) as file:
-            text = file.pread(_SIZE_LIMIT, 0).decode("utf-8", "surrogateescape")
-    except SysrootError:
-        # ldconfig warns and goes on; what it would have named is then not found, and told.
-        return
-    for line in text.splitlines():
-        what, argument = parse_line(line)
-        if what == "directory" and argument.startswith("/"):
-            yield posixpath.normpath(argument)
-        elif what == "include":
-            for pattern in argument.split():
-                whole = (
-                    pattern if pattern.startswith("/") else f"{posixpath.dirname(path)}/{pattern}"
-                )
-                for one in _matching(sysroot, whole):
-                    yield from _read(sysroot, one, depth + 1, files)
+class _Reading:
+    """One configuration being read: the files seen, and how much may still be done."""
 
+    __slots__ = ("_files", "_left", "_sysroot")
 
-def _matching(sysroot: Sysroot, pattern: str) -> list[str]:
-    """Return the files that an include names: glob(3) in its last component, sorted."""
-    directory, _, name = pattern.rpartition("/")
-    if not any(sign in name for sign in "*?["):
-        return [pattern]
-    found = sysroot.lookup(directory or "/")
-    if found is None or found.node.kind is not Kind.DIRECTORY:
-        return []
-    try:
-        names = sysroot.names(found.path)
-    except SysrootError:
-        return []
-    return [f"{directory}/{one}" for one in names if one[0] != "." and fnmatchcase(one, name)]
+    def __init__(self, sysroot: Sysroot) -> None:
+        self._sysroot = sysroot
+        self._files: set[str] = set()
+        self._left = _WORK_LIMIT
+
+    def directories(self, path: str, depth: int) -> Iterator[str]:
+        """Return what the file ``path`` and those that it includes name."""
+        for line in self._text(path, depth).splitlines():
+            what, argument = parse_line(line)
+            if what == "directory" and argument.startswith("/"):
+                yield posixpath.normpath(argument)
+            elif what == "include":
+                for pattern in argument.split():
+                    beside = "" if pattern.startswith("/") else f"{posixpath.dirname(path)}/"
+                    for one in self._matching(beside + pattern):
+                        yield from self.directories(one, depth + 1)
+
+    def _text(self, path: str, depth: int) -> str:
+        """Return what a file says, nothing where it was read or there is too much to read."""
+        found = self._sysroot.lookup(path)
+        if found is None or found.node.kind is not Kind.FILE or found.path in self._files:
+            return ""
+        if depth > _DEPTH_LIMIT or len(self._files) >= _FILES_LIMIT:
+            return ""
+        self._files.add(found.path)
+        try:
+            with self._sysroot.open(found.path) as file:
+                return file.pread(_SIZE_LIMIT, 0).decode("utf-8", "surrogateescape")
+        except SysrootError:
+            # ldconfig warns and goes on; what it would have named is then not found, and told.
+            return ""
+
+    def _matching(self, pattern: str) -> list[str]:
+        """Return the files that an include names: glob(3) in its last component, sorted."""
+        directory, _, name = pattern.rpartition("/")
+        self._left -= 1
+        if self._left < 0 or len(name) > _PATTERN_LIMIT:
+            return []
+        if not any(sign in name for sign in "*?["):
+            return [pattern]
+        found = self._sysroot.lookup(directory or "/")
+        if found is None or found.node.kind is not Kind.DIRECTORY:
+            return []
+        try:
+            names = self._sysroot.names(found.path)
+        except SysrootError:
+            return []
+        self._left -= len(names)
+        return [f"{directory}/{one}" for one in names if one[0] != "." and fnmatchcase(one, name)]
