@@ -15,12 +15,15 @@ from rootgen.named import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from rootgen.closure.dlopen import DlopenReader
     from rootgen.closure.versions import VersionLack, VersionReader
     from rootgen.elf.facts import ElfFacts
     from rootgen.ldso.cpu import Cpu
     from rootgen.ldso.load import Load
     from rootgen.sysroot.directory import DirectorySysroot
 
+# What ``dlopen`` may be, as elf.notes.PRIORITIES.
+PRIORITIES = ("required", "recommended", "suggested")
 # What ``cpu`` may be: this processor, or a level of the x86-64 psABI.
 CPUS = ("native", "x86-64-v1", "x86-64-v2", "x86-64-v3", "x86-64-v4")
 
@@ -50,7 +53,9 @@ class Asked(NamedTuple):
 
     ``cpu`` is one of ``CPUS``; "" is this processor for the host's own root,
     for any other the baseline. ``by_name``: start programs as ldd(1) does.
-    ``versions``: check symbol versions as well.
+    ``versions``: check symbol versions as well. ``dlopen``: follow the dlopen
+    notes of this priority (``required``, ``recommended``, ``suggested``) and
+    of those before it; "" follows none.
     """
 
     sysroot: str = "/"
@@ -58,6 +63,7 @@ class Asked(NamedTuple):
     cpu: str = ""
     by_name: bool = False
     versions: bool = False
+    dlopen: str = ""
 
 
 def deps(
@@ -67,15 +73,16 @@ def deps(
     library_path: tuple[str, ...] = (),
     cpu: str = "",
     versions: bool = False,
+    dlopen: str = "",
 ) -> tuple[DepsResult, ...]:
     """Return what each of ``targets`` would load, resolved within ``sysroot``.
 
     A target is a path, or a name on the root's PATH; for a script it is its
-    interpreter that loads. ``cpu`` and ``versions`` are those of ``Asked``.
-    Raises MissingError for a target that is not there and ElfError for one
+    interpreter that loads. ``cpu``, ``versions`` and ``dlopen`` are those of
+    ``Asked``. Raises MissingError for a target that is not there and ElfError for one
     that is no program; libraries that lack are in ``load.missing``.
     """
-    resolver = Resolver(Asked(sysroot, library_path, cpu, versions=versions))
+    resolver = Resolver(Asked(sysroot, library_path, cpu, versions=versions, dlopen=dlopen))
     return tuple([resolver.resolve(target) for target in targets])
 
 
@@ -93,6 +100,7 @@ class Resolver:
             working_directory=working_directory(asked.sysroot),
         )
         self._versions: VersionReader | None = None
+        self._dlopen: DlopenReader | None = None
 
     def resolve(self, target: str) -> DepsResult:
         """Return what ``target`` loads; raise as ``deps``."""
@@ -115,7 +123,14 @@ class Resolver:
     def load(self, path: str) -> Load:
         """Return the process of the ELF file at ``path``."""
         asked = self._asked
-        return self.system.load(path, library_path=asked.library_path, by_name=asked.by_name)
+        load = self.system.load(path, library_path=asked.library_path, by_name=asked.by_name)
+        if not asked.dlopen:
+            return load
+        if self._dlopen is None:
+            from rootgen.closure.dlopen import DlopenReader  # only where it is asked for
+
+            self._dlopen = DlopenReader(self.system)
+        return self._dlopen.follow(load, asked.dlopen)
 
     def path_within(self, name: str) -> str:
         """Return the path that ``name`` stands for in this root."""

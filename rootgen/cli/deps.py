@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rootgen.api.deps import CPUS, Asked, Refused, Resolver
+from rootgen.api.deps import CPUS, PRIORITIES, Asked, Refused, Resolver
 from rootgen.cli.output import (
     output_palette,
     write_errors,
@@ -39,6 +39,7 @@ class _Given(NamedTuple):
     reverse: str | None
     directories: tuple[str, ...]
     versions: bool
+    dlopen: str | None
 
 
 @click.command(short_help="Show what the dynamic loader would map.")
@@ -79,6 +80,11 @@ class _Given(NamedTuple):
     "--versions", is_flag=True,
     help="Check symbol versions as well: those that an object wants and its library lacks.",
 )  # fmt: skip
+@click.option(
+    "--dlopen", type=click.Choice(PRIORITIES),
+    help="Follow what objects say that they dlopen (.note.dlopen), of this priority and above. "
+    "A required library that is not there is missing.",
+)  # fmt: skip
 def deps(files: tuple[str, ...], **given: Any) -> int:
     """Show what the dynamic loader would map for each FILE, without running it.
 
@@ -104,6 +110,7 @@ def deps(files: tuple[str, ...], **given: Any) -> int:
             options.cpu or "",
             by_name=as_ldd,
             versions=options.versions or as_ldd,
+            dlopen=options.dlopen or "",
         )
     )
     if options.reverse is not None:
@@ -152,6 +159,8 @@ def _check(files: Sequence[str], options: _Given) -> None:
         raise click.UsageError(f"{wanted[0]} has the formats {', '.join(forms)}")
     if options.directories and (files or wanted != ["--reverse"]):
         raise click.UsageError("--in says where --reverse looks, in place of FILEs")
+    if options.dlopen and options.form == "ldd":
+        raise click.UsageError("ldd knows nothing of --dlopen: ask for another --format")
     if not files and wanted != ["--reverse"]:
         context = click.get_current_context()
         raise click.MissingParameter(ctx=context, param=context.command.params[0])

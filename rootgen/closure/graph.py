@@ -22,6 +22,7 @@ class EdgeKind(Enum):
     FILTER = "DT_FILTER"
     INTERPRETER = "PT_INTERP"
     PRELOAD = "ld.so.preload"
+    DLOPEN = ".note.dlopen"
     SCRIPT = "#!"
 
 

@@ -41,6 +41,7 @@ class NeedKind(Enum):
     FILTER = "DT_FILTER"
     INTERPRETER = "PT_INTERP"
     PRELOAD = "ld.so.preload"
+    DLOPEN = ".note.dlopen"
 
 
 class Mapped(NamedTuple):

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rootgen.elf.notes import read_dlopen_notes, read_isa_needed
 from rootgen.elf.versions import read_versions
 from rootgen.errors import ElfError
 from tests.elf.reading import PatchedFile, patchable_spots
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 # Each reader, and how many bytes it may ask for.
 READERS: dict[str, tuple[Callable[[ReadAt, str], object], int]] = {
     "versions": (read_versions, 1 << 22),
+    "dlopen notes": (read_dlopen_notes, 1 << 20),
+    "ISA level": (read_isa_needed, 1 << 20),
 }
 PROGRAM = os.path.realpath(sys.executable)
 SPOTS = patchable_spots(PROGRAM)
