@@ -10,7 +10,7 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING
 
-from rootgen.elf.facts import ET_EXEC
+from rootgen.ldso.header import fits, refusal
 from rootgen.ldso.load import How, Mapped
 from rootgen.ldso.machine import machine_of
 from rootgen.ldso.tokens import Tokens, expand_tokens, secure_origin, split_path
@@ -20,12 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from rootgen.elf.facts import ElfFacts
-    from rootgen.ldso.root import Opened, Root
+    from rootgen.ldso.root import Root
 
 _DF_1_NODEFLIB = 0x800
-_DF_1_PIE = 0x08000000
-_OS_ABIS = {0, 3}  # ELFOSABI_SYSV, ELFOSABI_GNU; arm has others of its own
-_EM_ARM = 40
 
 
 class Outcome(NamedTuple):
@@ -256,47 +253,21 @@ def _first_fitting(root: Root, places: Iterable[_Place], program: ElfFacts) -> O
     why = "not found"
     for place in places:
         opened = root.open(place.path)
-        if opened is None or not _fits(opened, program):
+        if opened is None or not (opened.facts is None or fits(opened.facts, program)):
             if place.how is not How.CACHE:
                 searched[place.via or place.path] = None
             if opened is not None and opened.facts is not None:
                 kind = f"{machine_of(opened.facts).name} and not {machine_of(program).name}"
                 why = f"not found ({place.path} is for {kind})"
             continue
-        fatal = opened.fatal or _refused(opened.facts, program)
+        fatal = opened.fatal or "not an ELF file"
+        if opened.facts is not None:
+            fatal = opened.fatal or refusal(opened.facts, program)
         if fatal or opened.facts is None:
             return Outcome(None, tuple(searched), f"{place.path}: {fatal}", fatal=True)
         mapped = Mapped(place.path, opened.found, opened.facts, place.how, place.via)
         return Outcome(mapped, tuple(searched))
     return Outcome(None, tuple(searched), why)
-
-
-def _fits(opened: Opened, program: ElfFacts) -> bool:
-    """Tell whether a file is of the process's kind; else the search goes on (``open_verify``)."""
-    facts = opened.facts
-    if facts is None:
-        return True
-    if facts.elf_class != program.elf_class or facts.machine != program.machine:
-        return False
-    if facts.abi_note is not None and facts.abi_note.os != 0:
-        return False
-    # Hard- and soft-float objects of one machine do not mix (elf_machine_reject_phdr_p).
-    return machine_of(facts).cache_flags == machine_of(program).cache_flags
-
-
-def _refused(facts: ElfFacts | None, program: ElfFacts) -> str:
-    """Say why the loader ends the process over a file that it found; "" where it maps it."""
-    if facts is None:
-        return "not an ELF file"
-    if facts.byte_order != program.byte_order:
-        return f"ELF file data encoding not {program.byte_order}-endian"
-    if facts.os_abi not in _OS_ABIS and facts.machine != _EM_ARM:
-        return "ELF file OS ABI invalid"
-    if facts.type == ET_EXEC:
-        return "cannot dynamically load executable"
-    if facts.dt_flags_1 & _DF_1_PIE:
-        return "cannot dynamically load position-independent executable"
-    return ""
 
 
 def _absolute(path: str, root: Root) -> str:

@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from rootgen.elf.reader import MAGIC
+from rootgen.sysroot.directory import DirectorySysroot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -114,6 +115,13 @@ def sysroot(architecture: Architecture, packages: Sequence[str]) -> str:
             [done] = run_all(fresh, [["/sbin/ldconfig"]])
             assert done.status == 0, done.errors
     return final
+
+
+def loader_of(root: str, architecture: Architecture) -> str:
+    """Return the loader's path from outside of ``root``: its name may be a link of the root's."""
+    found = DirectorySysroot(root).lookup(architecture.loader)
+    assert found is not None
+    return os.path.realpath(root) + found.path
 
 
 def without_cache(root: str, copy: str) -> str:

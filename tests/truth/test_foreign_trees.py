@@ -16,7 +16,7 @@ from rootgen.ldso.system import System
 from rootgen.sysroot.directory import host
 from tests.elf.image import Recipe
 from tests.laws.test_loader_trees import Tree, agree, trees, write
-from tests.truth.foreign import ARCHITECTURES, PACKAGES, Architecture, sysroot
+from tests.truth.foreign import ARCHITECTURES, PACKAGES, Architecture, loader_of, sysroot
 from tests.truth.loader import parse
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def check(tree: Tree, architecture: Architecture) -> None:
     It is the architecture's own loader, and yet the root is the host's:
     whose libraries it must pass over.
     """
-    loader = os.path.realpath(sysroot(architecture, PACKAGES)) + architecture.loader
+    loader = loader_of(sysroot(architecture, PACKAGES), architecture)
     kind = Recipe(
         elf_class=architecture.elf_class,
         byte_order=architecture.byte_order,

@@ -11,6 +11,7 @@ import pytest
 from rootgen.ldso.cpu import read_cpu
 from rootgen.ldso.system import System
 from rootgen.sysroot.directory import host
+from tests.elf.image import Recipe, build
 from tests.truth.compiled import Thing, link
 from tests.truth.loader import trace
 
@@ -128,6 +129,11 @@ RULES: dict[str, list[Thing]] = {
         Thing("one/liba.so"),
         Thing("two/liba.so"),
     ],
+    "not_of_this_data_order": [
+        Thing("prog", ("liba.so",), rpath="$ORIGIN/one:$ORIGIN/two", program=True),
+        Thing("one/liba.so"),
+        Thing("two/liba.so"),
+    ],
     "auxiliary": [
         Thing("prog", ("libf.so", "libz.so.1"), rpath="$ORIGIN", program=True),
         Thing("libf.so", ("libb.so",), flags=("--auxiliary=liba.so",)),
@@ -158,6 +164,12 @@ RULES: dict[str, list[Thing]] = {
     ],
 }
 
+# What "one/liba.so" says of itself instead; more of them, on more machines: test_foreign_headers.
+_HEADERS = {
+    "not_of_this_machine": Recipe(machine=183, dynamic=()),
+    "not_of_this_data_order": Recipe(byte_order="big", dynamic=()),
+}
+
 
 def _build(rule: str, root: Path) -> None:
     real = []
@@ -174,10 +186,8 @@ def _build(rule: str, root: Path) -> None:
             )
         )
     link(real, root)
-    if rule == "not_of_this_machine":
-        data = bytearray((root / "one/liba.so").read_bytes())
-        data[18:20] = b"\xb7\x00"  # EM_AARCH64
-        (root / "one/liba.so").write_bytes(data)
+    if rule in _HEADERS:
+        (root / "one/liba.so").write_bytes(build(_HEADERS[rule]).data)
 
 
 @pytest.mark.parametrize("rule", RULES)
