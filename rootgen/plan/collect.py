@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 
 from rootgen.errors import PlanError
 from rootgen.named import NamedTuple
-from rootgen.plan.entry import HOST_ATTRIBUTES, Entry, EntryKind, FromSysroot, Reason, ReasonKind
+from rootgen.plan.entry import (
+    HOST_ATTRIBUTES,
+    Entry,
+    EntryKind,
+    FromSysroot,
+    Reason,
+    ReasonKind,
+    hard_link,
+)
 from rootgen.plan.plan import Plan
 from rootgen.sysroot.port import Kind
 
@@ -182,9 +190,7 @@ class Collection:
             # The order of a Plan: a link stands after what it links to.
             first, *others = sorted(paths, key=lambda path: path.split("/"))
             for path in others:
-                links[path] = self._entries[path]._replace(
-                    kind=EntryKind.HARDLINK, target=first, content=None, size=0, xattrs=()
-                )
+                links[path] = hard_link(self._entries[path], first)
         return links
 
     def _settled(self, entry: Entry) -> Entry:

@@ -102,6 +102,13 @@ class Entry(NamedTuple):
     reasons: tuple[Reason, ...] = ()
 
 
+def hard_link(entry: Entry, target: str) -> Entry:
+    """Return ``entry`` as one more name of the file that the entry at ``target`` is."""
+    return entry._replace(
+        kind=EntryKind.HARDLINK, target=target, content=None, size=0, xattrs=(), sha256=""
+    )
+
+
 def wanted_by(reasons: Sequence[Reason]) -> tuple[str, ...]:
     """Say who wants an entry, for an error that is about its content."""
     if not reasons:

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 from rootgen.errors import MissingError, PlanError, SysrootError
 from rootgen.named import NamedTuple
-from rootgen.plan.entry import Entry, EntryKind, FromHost, Inline, Reason, ReasonKind
+from rootgen.plan.entry import (
+    Entry,
+    EntryKind,
+    FromHost,
+    Inline,
+    Reason,
+    ReasonKind,
+    hard_link,
+)
 from rootgen.sysroot.port import Kind
 
 if TYPE_CHECKING:
@@ -16,6 +24,13 @@ if TYPE_CHECKING:
 
     from rootgen.profile.model import FileRule, UserRule
     from rootgen.sysroot.port import Found, Link, Node, Sysroot
+
+
+# Of what is added; an ACL names users of the machine that the file is taken from.
+_ATTRIBUTES = ("user.", "security.capability")
+
+# The identity of each file of the host that has more names than one, by path.
+Shared = dict[str, tuple[int, int]]
 
 
 class Addition(NamedTuple):
@@ -35,22 +50,40 @@ def own_entries(
     """Return the entries that are not read from ``sysroot``, by their real target path.
 
     These are texts, links, empty directories, files of the profile's own
-    directory, and additions. A later one wins. Raises MissingError and
-    PlanError.
+    directory, and additions. A later one wins; names of one file stay so.
+    Raises MissingError and PlanError.
     """
     entries: dict[str, Entry] = {}
+    shared: Shared = {}
     for rule in rules:
         owner = owners_of(rule, users)
-        for entry in _rule_entries(rule, host):
+        for entry in _rule_entries(rule, host, shared):
             path = real_target(sysroot, entry.path)
             entries[path] = entry._replace(path=path, uid=owner[0] or 0, gid=owner[1] or 0)
     for addition in additions:
         reason = Reason(ReasonKind.ADDED, addition.source)
         _refuse_directory(addition, sysroot, host)
-        for entry in _host_entries(host, addition.source, addition.target, reason):
+        for entry in _host_entries(host, addition.source, addition.target, reason, shared):
             path = real_target(sysroot, entry.path)
             entries[path] = entry._replace(path=path)
+    _link_names(entries, shared)
     return entries
+
+
+def _link_names(entries: dict[str, Entry], shared: Shared) -> None:
+    """Make hard links of the entries that are one file of the host, with one mode and owner."""
+    if not shared:
+        return
+    groups: dict[tuple[object, ...], list[str]] = {}
+    for path, entry in entries.items():
+        if isinstance(entry.content, FromHost) and entry.content.path in shared:
+            key = (shared[entry.content.path], entry.mode, entry.uid, entry.gid)
+            groups.setdefault(key, []).append(path)
+    for paths in groups.values():
+        # The order of a Plan: a link stands after what it links to.
+        first, *others = sorted(paths, key=lambda path: path.split("/"))
+        for path in others:
+            entries[path] = hard_link(entries[path], first)
 
 
 def _refuse_directory(addition: Addition, sysroot: Sysroot, host: Sysroot) -> None:
@@ -145,7 +178,7 @@ def found_by(rule: FileRule, root: Sysroot) -> list[Found]:
     return list(found.values())
 
 
-def _rule_entries(rule: FileRule, host: Sysroot) -> Iterator[Entry]:
+def _rule_entries(rule: FileRule, host: Sysroot, shared: Shared) -> Iterator[Entry]:
     reasons = (Reason(ReasonKind.PROFILE, rule.profile, "files"),)
     if rule.text is not None:
         data = rule.text.encode()
@@ -159,12 +192,14 @@ def _rule_entries(rule: FileRule, host: Sysroot) -> Iterator[Entry]:
         mode = 0o755 if rule.mode is None else rule.mode
         yield Entry(rule.path, EntryKind.DIRECTORY, mode, reasons=reasons)
     elif rule.source is not None and not (rule.optional and host.lookup(rule.source) is None):
-        for entry in _host_entries(host, rule.source, rule.path, reasons[0]):
+        for entry in _host_entries(host, rule.source, rule.path, reasons[0], shared):
             is_file = entry.kind is EntryKind.FILE
             yield entry._replace(mode=rule.mode) if is_file and rule.mode is not None else entry
 
 
-def _host_entries(host: Sysroot, source: str, target: str, reason: Reason) -> Iterator[Entry]:
+def _host_entries(
+    host: Sysroot, source: str, target: str, reason: Reason, shared: Shared
+) -> Iterator[Entry]:
     start = host.lookup(source)
     if start is None:
         message = f"{source} does not exist"
@@ -175,13 +210,21 @@ def _host_entries(host: Sysroot, source: str, target: str, reason: Reason) -> It
     pending = [(start.path, start.node, target)]
     while pending:
         path, node, at = pending.pop()
-        yield _host_entry(path, node, at, reason)
+        yield _host_entry(path, node, at, reason)._replace(xattrs=_attributes(host, path, node))
+        if node.kind is Kind.FILE and node.nlink > 1:
+            shared[path] = node.identity
         if node.kind is Kind.DIRECTORY:
             for name in host.names(path):
                 child = f"{path.rstrip('/')}/{name}"
                 below = host.node(child)
                 if below is not None and below.kind is not Kind.SOCKET:
                     pending.append((child, below, f"{at.rstrip('/')}/{name}"))
+
+
+def _attributes(host: Sysroot, path: str, node: Node) -> tuple[tuple[str, bytes], ...]:
+    if node.kind not in {Kind.FILE, Kind.DIRECTORY}:
+        return ()
+    return tuple(pair for pair in host.xattrs(path) if pair[0].startswith(_ATTRIBUTES))
 
 
 def _host_entry(path: str, node: Node, target: str, reason: Reason) -> Entry:

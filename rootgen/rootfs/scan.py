@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rootgen.errors import TreeError
 from rootgen.linux.path import open_beneath
 from rootgen.named import NamedTuple
-from rootgen.plan.entry import HOST_ATTRIBUTES, Entry, EntryKind
+from rootgen.plan.entry import HOST_ATTRIBUTES, Entry, EntryKind, hard_link
 from rootgen.plan.manifest import MANIFEST_PATH
 from rootgen.plan.manifest_reader import parse_manifest
 from rootgen.plan.plan import Plan
@@ -223,9 +223,7 @@ class _Looking:
             first, *others = sorted(paths, key=lambda path: path.split("/"))
             self._entries[first] = file._replace(path=first)
             for path in others:
-                self._entries[path] = file._replace(
-                    path=path, kind=EntryKind.HARDLINK, target=first, size=0, xattrs=(), sha256=""
-                )
+                self._entries[path] = hard_link(file._replace(path=path), first)
         return Plan(self._entries.values())
 
     def _add(self, path: str, directory: int, name: str) -> bool:

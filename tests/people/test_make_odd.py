@@ -123,3 +123,17 @@ def test_hidden_by_a_mount(tmp_path: Path) -> None:
     done = rootgen("run", "out", "--", "", directory=tmp_path)
     assert done.returncode == 127
     assert done.stderr == "rootgen: the name of the command is empty\n"
+
+
+def test_additions_keep_their_links(tmp_path: Path) -> None:
+    """One file with two names is added as one file, a program as well as data."""
+    (tmp_path / "app").mkdir()
+    shutil.copy("/usr/bin/true", tmp_path / "app/b")
+    (tmp_path / "app/a").hardlink_to(tmp_path / "app/b")
+    succeed("make", "true", "--add", "app:/opt/app", "--out", "out", directory=tmp_path)
+    tree = tmp_path / "out/opt/app"
+    assert (tree / "a").stat().st_ino == (tree / "b").stat().st_ino
+    for name in ("a", "b"):
+        succeed("run", "out", "--", f"/opt/app/{name}", directory=tmp_path)
+    succeed("check", "out", directory=tmp_path)
+    succeed("make", "true", "--add", "app:/opt/app", "--out", "out", directory=tmp_path)

@@ -210,6 +210,29 @@ def test_additions(tmp_path: Path) -> None:
         own_entries((), (Addition(f"{tmp_path}/app/socket", "/s"),), ROOT, host, ())
 
 
+def test_what_an_addition_keeps(tmp_path: Path) -> None:
+    """Names of one file stay one file, also over two additions; attributes of its own stay."""
+    tmp_path = tmp_path.resolve()
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app/b").write_bytes(b"hello")
+    (tmp_path / "app/a").hardlink_to(tmp_path / "app/b")
+    (tmp_path / "other").hardlink_to(tmp_path / "app/b")
+    os.setxattr(tmp_path / "other", "user.note", b"mine")
+    host = DirectorySysroot("/")
+    additions = (Addition(f"{tmp_path}/app", "/srv"), Addition(f"{tmp_path}/other", "/bin/c"))
+    entries = own_entries((), additions, ROOT, host, ())
+    assert {path: (entry.kind.value, entry.target) for path, entry in entries.items()} == {
+        "/srv": ("directory", ""),
+        "/srv/a": ("file", ""),
+        "/srv/b": ("hardlink", "/srv/a"),
+        "/usr/bin/c": ("hardlink", "/srv/a"),
+    }
+    assert entries["/srv/a"].xattrs == (("user.note", b"mine"),)
+    # A rule that gives one of them another mode parts it from the others.
+    apart = rule("/d", source=f"{tmp_path}/other", mode=0o600)
+    assert own_entries([apart], additions, ROOT, host, ())["/d"].kind is EntryKind.FILE
+
+
 def test_an_optional_file_that_is_not_there(tmp_path: Path) -> None:
     """`from:` of what does not exist is nothing where it is optional, else an error."""
     missing = rule("/a", source=f"{tmp_path}/gone", optional=True)
