@@ -95,23 +95,20 @@ def _read_abi_note(image: Image, segments: Iterable[Segment]) -> AbiNote | None:
 
 
 def _read_dynamic(image: Image, facts: ElfFacts, segments: list[Segment], table: bytes) -> ElfFacts:
-    last: dict[int, int] = {}
-    many: list[tuple[int, int]] = []
-    for tag, value in image.layout.dynamic.iter_unpack(table):
-        if tag == 0:
-            break
-        if tag in {_DT_NEEDED, _DT_AUXILIARY, _DT_FILTER}:
-            many.append((tag, value))
-        last[tag] = value
+    pairs: list[tuple[int, int]] = list(image.layout.dynamic.iter_unpack(table))
+    tags = [tag for tag, _ in pairs]
+    if 0 in tags:
+        del pairs[tags.index(0) :]
+    last = dict(pairs)
     strings = Strings(image, segments, last)
     return facts._replace(
         dynamic=True,
-        needed=strings.all(many, _DT_NEEDED),
+        needed=strings.all(pairs, _DT_NEEDED),
         soname=strings.one(last, _DT_SONAME),
         rpath=strings.one(last, _DT_RPATH),
         runpath=strings.one(last, _DT_RUNPATH),
         dt_flags=last.get(_DT_FLAGS, 0),
         dt_flags_1=last.get(_DT_FLAGS_1, 0),
-        auxiliary=strings.all(many, _DT_AUXILIARY),
-        filter=strings.all(many, _DT_FILTER),
+        auxiliary=strings.all(pairs, _DT_AUXILIARY) if _DT_AUXILIARY in last else (),
+        filter=strings.all(pairs, _DT_FILTER) if _DT_FILTER in last else (),
     )

@@ -113,12 +113,11 @@ class DirectorySysroot:
 
     def open(self, path: str) -> DescriptorFile:
         """Open the regular file at the real path ``path``; see ``port.Sysroot``."""
-        node = self.node(path)
-        if node is not None and node.kind is not Kind.FILE:
-            # Opening alone may do something: a tape rewinds, a watchdog starts to count.
-            message = f"cannot read {self._prefix}{path}: not a regular file"
-            raise SysrootError(message)
         try:
+            # Opening alone may do something: a tape rewinds, a watchdog starts to count.
+            if not stat.S_ISREG(os.lstat(self._prefix + path).st_mode):
+                message = f"cannot read {self._prefix}{path}: not a regular file"
+                raise SysrootError(message)
             descriptor = self._open_beneath(path)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
