@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rootgen.errors import ElfError, SysrootError
 from rootgen.ldso.cpu import BASELINE, cpu_of_subdirectory
 from rootgen.ldso.process import load_program
 from rootgen.ldso.root import Root
 from rootgen.ldso.search import Requester, search
+from rootgen.sysroot.port import Kind
 
 if TYPE_CHECKING:
     from rootgen.elf.facts import ElfFacts
@@ -51,6 +53,17 @@ class System:
         read; what is not found is in ``Load.missing``.
         """
         return load_program(self._root, opened, library_path, by_name=by_name)
+
+    def is_elf(self, path: str) -> bool:
+        """Tell whether a well-formed ELF file is at ``path``; ``load`` need not read it again."""
+        found = self.sysroot.lookup(path)
+        if found is None or found.node.kind is not Kind.FILE:
+            return False
+        try:
+            self._root.facts(found)
+        except (ElfError, SysrootError):
+            return False
+        return True
 
     def variants(self) -> tuple[System, ...]:
         """Return the same root for each processor that it has libraries of its own for.
