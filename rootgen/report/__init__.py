@@ -1,7 +1,8 @@
 """What people look at: values → lines of text, values → what JSON can hold.
 
 ==============  ==============================================================
-``words``       reasons, sizes and names of any origin, as words fit for a terminal
+``words``       sizes and names of any origin, as words fit for a terminal
+``reason``      why an entry is there, as a clause
 ``colour``      the palette: empty where colour is not wanted
 ``deps``        a ``Load`` as tree, list and JSON
 ``make``        what ``make`` did or would do, in a few lines and as JSON

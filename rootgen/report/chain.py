@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from rootgen.named import NamedTuple
 from rootgen.report.colour import PLAIN
 from rootgen.report.make import entry_json
-from rootgen.report.words import count_words, printable, reason_words, size_words
+from rootgen.report.reason import reason_words
+from rootgen.report.words import count_words, printable, size_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -1,13 +1,6 @@
-"""Reasons, sizes and names as words."""
+"""Sizes and names as words."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from rootgen.plan.entry import ReasonKind
-
-if TYPE_CHECKING:
-    from rootgen.plan.entry import Reason
 
 _UNITS = ("kB", "MB", "GB", "TB", "PB", "EB")
 _THOUSAND = 1000
@@ -40,33 +33,6 @@ def size_words(size: int) -> str:
 def count_words(count: int, noun: str, plural: str = "") -> str:
     """Return ``1 program``, ``2 programs``."""
     return f"{count} {noun if count == 1 else plural or f'{noun}s'}"
-
-
-# What a reason says: without and with its detail.
-_CLAUSES = {
-    ReasonKind.REQUESTED: ("asked for", "asked for as {detail}"),
-    ReasonKind.PROFILE: ("profile {by}", "profile {by}: {detail}"),
-    ReasonKind.ADDED: ("added from {by}", "added from {by}"),
-    ReasonKind.NEEDED: ("needed by {by}", "needed by {by} (DT_NEEDED {detail})"),
-    ReasonKind.INTERPRETER: ("interpreter of {by}", "interpreter of {by} (PT_INTERP {detail})"),
-    ReasonKind.SCRIPT: (
-        "interpreter of the script {by}",
-        "interpreter of the script {by} (#! {detail})",
-    ),
-    ReasonKind.PRELOAD: ("preloaded into {by}", "preloaded into {by} (/etc/ld.so.preload)"),
-    ReasonKind.LINK: ("link on the way to {by}", "link on the way to {by}"),
-    ReasonKind.PARENT: ("directory of {by}", "directory of {by}"),
-    ReasonKind.SKELETON: ("standard in every root file system",) * 2,
-    ReasonKind.CACHE: ("tells the loader where {by} is",) * 2,
-}
-
-
-def reason_words(reason: Reason) -> str:
-    """Return one reason as a clause: ``needed by /usr/bin/bash (DT_NEEDED …)``."""
-    plain, detailed = _CLAUSES[reason.kind]
-    clause = detailed if reason.detail else plain
-    # Not nested formatting: a path may hold braces itself.
-    return clause.format(by=printable(reason.by), detail=printable(reason.detail))
 
 
 def _escaped(character: str) -> str:
