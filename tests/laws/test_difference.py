@@ -11,18 +11,21 @@ from rootgen.errors import PlanError
 from rootgen.layer.difference import NOT_OF_THE_DIGEST, Difference, apply, difference
 from rootgen.plan.digest import plan_digest
 from rootgen.plan.plan import Plan
+from tests.laws.examples import at_most
 from tests.laws.plans import hashed, plans
 
 if TYPE_CHECKING:
     from tests.laws.plans import Drawn
 
 
+@at_most(300)
 @given(base=plans(), new=plans())
 def test_apply(base: Drawn, new: Drawn) -> None:
     """apply(base, difference(base, new)) is new."""
     assert apply(base.plan, difference(base.plan, new.plan)) == new.plan
 
 
+@at_most(300)
 @given(base=plans(), new=plans())
 def test_reverse(base: Drawn, new: Drawn) -> None:
     """What the one adds the other removes; what changed, changed in the same fields."""
@@ -34,6 +37,7 @@ def test_reverse(base: Drawn, new: Drawn) -> None:
     ]
 
 
+@at_most(300)
 @given(base=plans(), new=plans())
 def test_digest(base: Drawn, new: Drawn) -> None:
     """Two Plans have one digest exactly if nothing differs that the digest is of."""
@@ -42,6 +46,7 @@ def test_digest(base: Drawn, new: Drawn) -> None:
     assert same == (plan_digest(one) == plan_digest(other))
 
 
+@at_most(300)
 @given(base=plans())
 def test_nothing(base: Drawn) -> None:
     """A Plan does not differ from itself, and from nothing by all it has."""
@@ -49,6 +54,7 @@ def test_nothing(base: Drawn) -> None:
     assert difference(Plan(), base.plan).added == tuple(base.plan.entries())
 
 
+@at_most(300)
 @given(base=plans())
 def test_other_base(base: Drawn) -> None:
     """A difference from another Plan is refused."""

@@ -243,8 +243,8 @@ def test_against_the_loader(tree: Tree) -> None:
 
 
 @pytest.mark.long
-@settings(max_examples=3000)
+@settings(max_examples=1500)
 @given(tree=trees())
 def test_against_the_loader_at_length(tree: Tree) -> None:
-    """For thousands."""
+    """For more than a thousand."""
     _check(tree)

@@ -13,6 +13,7 @@ from rootgen.plan.manifest import Manifest, manifest_bytes, manifest_of
 from rootgen.plan.manifest_reader import parse_manifest
 from rootgen.plan.plan import Plan
 from rootgen.profile.model import ImageConfig
+from tests.laws.examples import at_most
 from tests.laws.plans import hashed, plans
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def manifests() -> st.SearchStrategy[Manifest]:
     )
 
 
+@at_most(1000)
 @given(manifest=manifests())
 def test_round_trip(manifest: Manifest) -> None:
     """What is written is read back; the form is JSON, in ASCII, as json.dumps has it."""
@@ -55,6 +57,7 @@ def test_round_trip(manifest: Manifest) -> None:
     assert data == expected.encode("ascii")
 
 
+@at_most(1000)
 @given(drawn=plans(), place=st.integers(0), value=st.integers(0, 255), cut=st.booleans())
 def test_damaged(drawn: Drawn, place: int, value: int, *, cut: bool) -> None:
     """A byte that changed, or an end that is missing, is an error or changes nothing but words."""

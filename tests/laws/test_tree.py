@@ -17,6 +17,7 @@ from rootgen.rootfs.drift import drift_of
 from rootgen.rootfs.remove import remove_tree
 from rootgen.rootfs.scan import open_tree, read_manifest, scan_tree
 from rootgen.rootfs.write import hash_plan, write_tree
+from tests.laws.examples import at_most
 from tests.laws.plans import has_attributes, hashed, plans
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def write(drawn: Drawn, out: str) -> Written:
     )
 
 
+@at_most(300)
 @given(drawn=plans(attributes=ATTRIBUTES))
 def test_identity(drawn: Drawn) -> None:
     """What is scanned is what was to be written; a dry run says the same; nothing has drifted."""
@@ -73,6 +75,7 @@ def test_identity(drawn: Drawn) -> None:
         assert os.listdir(top) == ["tree"]
 
 
+@at_most(300)
 @given(first=plans(attributes=ATTRIBUTES), second=plans(attributes=ATTRIBUTES))
 def test_replaced(first: Drawn, second: Drawn) -> None:
     """Any tree replaces any other, and nothing of the first is left."""
@@ -83,6 +86,7 @@ def test_replaced(first: Drawn, second: Drawn) -> None:
         assert os.listdir(top) == ["tree"]
 
 
+@at_most(300)
 @given(drawn=plans(attributes=ATTRIBUTES), umask=st.sampled_from([0, 0o022, 0o077]))
 def test_umask(drawn: Drawn, umask: int) -> None:
     """Modes are the Plan's, whatever the caller's umask."""

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from rootgen.errors import LoaderError
 from rootgen.ldso.cache import Record, encode_cache, parse_cache
 from rootgen.ldso.cpu import BASELINE, Cpu
+from tests.laws.examples import at_most
 from tests.truth.compiled import LOADER, Thing, link
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def test_of_this_machine() -> None:
 
 
 @pytest.mark.parametrize("byte_order", ["little", "big"])
+@at_most(1000)
 @given(libraries=st.lists(st.tuples(_NAMES, _PATHS), max_size=20))
 def test_round_trip(byte_order: str, libraries: list[tuple[str, str]]) -> None:
     """What is written is read back, in either byte order."""

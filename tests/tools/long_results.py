@@ -37,17 +37,26 @@ def lines(commit: str, runs: Sequence[str]) -> Iterator[str]:
     yield "| run as | passed | failed | errors | skipped | seconds |"
     yield "| --- | ---: | ---: | ---: | ---: | ---: |"
     failures: list[str] = []
+    figures: list[str] = []
     for run in runs:
         who, _, file = run.partition("=")
         numbers = _read(file)
         cells = (numbers.get(key, "?") for key in ("passed", "failed", "error", "skipped"))
         yield f"| {who} | {' | '.join(map(str, cells))} | {numbers.get('seconds', '?')} |"
         failures += (f"- {who}: `{name}`" for name in numbers.get("failures", ()))
+        figures += (f"- {who}: {figure}" for figure in numbers.get("figures", ()))
+    yield ""
+    yield "A sample: laws on at most 300 examples, without the tests that are marked long."
     yield ""
     yield "Failures:" if failures else "No failures."
     if failures:
         yield ""
         yield from failures
+    if figures:
+        yield ""
+        yield "What was compared:"
+        yield ""
+        yield from figures
 
 
 def _read(file: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import pytest
 from tests.tools.long_results import lines
 
 _ROOT = Path(__file__).parents[2]
-_PASS = "def test_pass():\n    assert True\n"
+_PASS = "def test_pass(record_property):\n    record_property('figure', '7 compared')\n"
 _SKIP = "import pytest\n@pytest.mark.skip\ndef test_skip():\n    pass\n"
 _FAIL = "def test_fail():\n    assert False\n"
 
@@ -50,14 +50,17 @@ def test_numbers(tmp_path: Path) -> None:
     assert status != 0
     assert (numbers["passed"], numbers["failed"]) == (1, 1)
     assert numbers["failures"] == ["test_it.py::test_fail"]
+    assert numbers["figures"] == ["7 compared"]
 
 
 def test_page(tmp_path: Path) -> None:
     """The page of a long run has each run's numbers, and each failure."""
     numbers = tmp_path / "root.json"
-    numbers.write_text(json.dumps({"passed": 3, "failed": 1, "failures": ["t.py::x"]}))
+    told = {"passed": 3, "failed": 1, "failures": ["t.py::x"], "figures": ["7 compared"]}
+    numbers.write_text(json.dumps(told))
     page = "\n".join(lines("abc1234", [f"root={numbers}", f"user={tmp_path}/none.json"]))
     assert "abc1234" in page
     assert "| root | 3 | 1 |" in page
     assert "- root: `t.py::x`" in page
+    assert "- root: 7 compared" in page
     assert "did not come to its end" in page

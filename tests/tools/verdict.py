@@ -1,5 +1,7 @@
 """A pytest plug-in: a skipped test or an empty suite is a failure; numbers go to a file.
 
+With them go the figures that tests recorded (``tests/conftest.py``).
+
 A skip hides among passes, and a suite that collected nothing looks green in a
 hurry. Used with ``-p tests.tools.verdict``.
 """
@@ -47,6 +49,12 @@ def _write(file: str, counts: dict[str, int], reporter: TerminalReporter) -> Non
         **counts,
         "seconds": round(time.monotonic() - _started, 1),
         "failures": [report.nodeid for report in bad],
+        "figures": sorted(
+            str(value)
+            for report in reporter.stats.get("passed", [])
+            for name, value in report.user_properties
+            if name == "figure"
+        ),
     }
     with open(file, "w", encoding="utf-8") as stream:
         json.dump(numbers, stream, indent=2)
