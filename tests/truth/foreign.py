@@ -43,7 +43,6 @@ class Architecture(NamedTuple):
     elf_class: Literal[32, 64] = 64
     byte_order: Literal["little", "big"] = "little"
     flags: int = 0
-    cross: str = ""  # the suffix of cross-compiling packages, where the release has no others
 
 
 ARCHITECTURES = {
@@ -71,6 +70,8 @@ ARCHITECTURES = {
         ),
     )
 }  # fmt: skip
+
+AMD64 = Architecture("amd64", "x86_64", "x86_64-linux-gnu", "/lib64/ld-linux-x86-64.so.2", 62)
 
 
 def cache_directory() -> str:
@@ -104,14 +105,22 @@ def made_once(name: str) -> Iterator[tuple[str, str]]:
 
 
 def sysroot(architecture: Architecture, packages: Sequence[str]) -> str:
-    """Return a merged-/usr root with ``packages`` and all that they depend on, unpacked."""
-    key = hashlib.sha256(f"1 {' '.join(packages)}".encode()).hexdigest()[:12]
+    """Return a merged-/usr root with ``packages`` and all that they depend on, unpacked.
+
+    A package of another architecture is ``NAME:ARCHITECTURE``.
+    """
+    names = [architecture.name]
+    names += [one.rpartition(":")[2] for one in packages if ":" in one]
+    key = hashlib.sha256(f"2 {' '.join(packages)}".encode()).hexdigest()[:12]
     with made_once(f"{architecture.name}-{key}") as (final, fresh):
         if fresh:
             with tempfile.TemporaryDirectory(dir=cache_directory()) as scratch:
-                archives = _download(architecture, packages, scratch)
+                archives = _download(tuple(dict.fromkeys(names)), packages, scratch)
                 _unpack(archives, fresh)
-            shutil.copy(f"/usr/bin/qemu-{architecture.qemu}-static", fresh + _QEMU)
+            for name in names:
+                one = ARCHITECTURES.get(name, architecture)
+                shutil.copy(f"/usr/bin/qemu-{one.qemu}-static", f"{fresh}{_QEMU}-{name}")
+            os.symlink(f"qemu-{architecture.name}", fresh + _QEMU)
             [done] = run_all(fresh, [["/sbin/ldconfig"]])
             assert done.status == 0, done.errors
     return final
@@ -131,7 +140,7 @@ def without_cache(root: str, copy: str) -> str:
     return copy
 
 
-def _download(architecture: Architecture, packages: Sequence[str], scratch: str) -> list[str]:
+def _download(architectures: Sequence[str], packages: Sequence[str], scratch: str) -> list[str]:
     """Download by an apt of our own: the machine's lists, settings and architectures stay."""
     for directory in ("state/lists/partial", "cache/archives/partial", "sources"):
         os.makedirs(os.path.join(scratch, directory))
@@ -139,7 +148,7 @@ def _download(architecture: Architecture, packages: Sequence[str], scratch: str)
     _write(
         os.path.join(scratch, "sources/debian.sources"),
         "Types: deb\nURIs: http://deb.debian.org/debian\nSuites: bookworm\nComponents: main\n"
-        f"Architectures: {architecture.name}\nSigned-By: {_KEYRING}\n",
+        f"Architectures: {' '.join(architectures)}\nSigned-By: {_KEYRING}\n",
     )
     configuration = os.path.join(scratch, "apt.conf")
     settings = {
@@ -151,8 +160,8 @@ def _download(architecture: Architecture, packages: Sequence[str], scratch: str)
         "Dir::Etc::sourcelist": "/dev/null",
         "Dir::Etc::sourceparts": f"{scratch}/sources",
         "Dir::Etc::preferencesparts": "/dev/null",
-        "APT::Architecture": architecture.name,
-        "APT::Architectures": architecture.name,
+        "APT::Architecture": architectures[0],
+        "APT::Architectures": ",".join(architectures),
         "APT::Sandbox::User": "",
         "APT::Install-Recommends": "false",
         "Acquire::Languages": "none",
@@ -209,15 +218,17 @@ class Done(NamedTuple):
     errors: str
 
 
-def run_all(root: str, commands: Sequence[Sequence[str]], directory: str = "/") -> list[Done]:
+def run_all(
+    root: str, commands: Sequence[Sequence[str]], *, directory: str = "/", qemu: str = _QEMU
+) -> list[Done]:
     """Run ``commands``, programs of ``root`` with arguments for its qemu before them, in a chroot.
 
-    ``root`` needs an empty ``/proc`` and ``/dev``, and ``/qemu``. All in one user
+    ``root`` needs an empty ``/proc`` and ``/dev``, and the file ``qemu``. All in one user
     namespace: a process for each is what takes the time.
     """
     done = subprocess.run(
         ["unshare", "-rm", sys.executable, "-m", "tests.truth.foreign", root, directory],
-        input=json.dumps([[_QEMU, *command] for command in commands]),
+        input=json.dumps([[qemu, *command] for command in commands]),
         cwd=os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))),
         capture_output=True,
         text=True,

@@ -22,16 +22,26 @@ from tests.truth.loader import parse
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# AT_PLATFORM of qemu's processors, where it is not the one of the least of them.
-_CPUS = {"armhf": Cpu(platform="v8l"), "armel": Cpu(platform="v8l")}
+# qemu's processors, where they are not the least of their kind.
+_CPUS = {
+    "armhf": Cpu(platform="v8l"),
+    "armel": Cpu(platform="v8l"),
+    "s390x": Cpu(levels=("z13",)),
+    "ppc64el": Cpu(levels=("power9",)),
+}
+# What such a processor takes, and what it does not.
+_LEVELS = {"s390x": ("z13", "z14"), "ppc64el": ("power9", "power10")}
 _PLATFORMS = {"arm64": "aarch64", "armhf": "v8l", "armel": "v8l", "i386": "i686"}
 
 
 def translate(tree: Tree, architecture: Architecture) -> Tree:
     """Return ``tree`` with the names of directories that ``architecture`` has."""
+    levels = _LEVELS.get(architecture.name, ("one", "two"))
 
     def name(path: str) -> str:
         path = path.replace("x86_64-linux-gnu", architecture.triplet)
+        for ours, theirs in zip(("x86-64-v2", "x86-64-v3"), levels, strict=True):
+            path = path.replace(ours, theirs)
         return path.replace("x86_64", _PLATFORMS.get(architecture.name, "x86_64"))
 
     return tree._replace(

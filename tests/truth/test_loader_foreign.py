@@ -14,6 +14,7 @@ from rootgen.ldso.system import System
 from rootgen.sysroot.directory import DirectorySysroot
 from tests.people.command import succeed
 from tests.truth.foreign import (
+    AMD64,
     ARCHITECTURES,
     PACKAGES,
     Architecture,
@@ -36,6 +37,9 @@ PRIVATE = "ffmpeg openjdk-17-jre-headless perl postgresql-15 python3 samba syste
 SAMPLE = ("arm64", "s390x")
 # Of qemu: what the loader is told, not qemu itself.
 TRACE = ("-E", "LD_TRACE_LOADED_OBJECTS=1")
+CPU = {"amd64": ("-cpu", "qemu64")}
+# Two architectures in one root, each with programs, and libraries of the same names.
+MULTILIB = "bash coreutils curl:i386 file:i386 git libc-bin libzstd1 openssl:i386".split()
 
 
 class Asked(NamedTuple):
@@ -46,12 +50,15 @@ class Asked(NamedTuple):
     command: tuple[str, ...]
 
 
-def ask(root: str, architecture: Architecture) -> Iterator[Asked]:
+def ask(root: str, architecture: Architecture, library_path: str = "") -> Iterator[Asked]:
     """Give every file that a loader of ``architecture`` is for."""
+    told = (*CPU.get(architecture.name, ()), *TRACE)
+    if library_path:
+        told = (*told, "-E", f"LD_LIBRARY_PATH={library_path}")
     system = System(DirectorySysroot(root))
     for path in elf_files(root):
         try:
-            load = system.load(path)
+            load = system.load(path, library_path=(library_path,) if library_path else ())
         except ElfError:
             continue  # an object file, or one that is no program
         facts = load.objects[0].facts
@@ -61,9 +68,9 @@ def ask(root: str, architecture: Architecture) -> Iterator[Asked]:
         if facts.type not in {ET_DYN, ET_EXEC} or not facts.dynamic:
             continue
         if facts.interpreter is not None and os.stat(root + path).st_mode & 0o111:
-            yield Asked(path, load, (*TRACE, path))
+            yield Asked(path, load, (*told, path))
         elif len(load.objects) > 1:
-            yield Asked(path, load, (*TRACE, architecture.loader, path))
+            yield Asked(path, load, (*told, architecture.loader, path))
 
 
 def difference(asked: Asked, architecture: Architecture, output: str, errors: str) -> str:
@@ -80,10 +87,11 @@ def difference(asked: Asked, architecture: Architecture, output: str, errors: st
     return ""
 
 
-def compare(root: str, architecture: Architecture) -> str:
+def compare(root: str, architecture: Architecture, library_path: str = "") -> str:
     """Compare every file of ``root``; return the figure, having asserted that none differs."""
-    everything = list(ask(root, architecture))
-    done = run_all(root, [one.command for one in everything])
+    everything = list(ask(root, architecture, library_path))
+    qemu = f"/qemu-{architecture.name}"
+    done = run_all(root, [one.command for one in everything], qemu=qemu)
     differences = [
         text
         for asked, answer in zip(everything, done, strict=True)
@@ -126,6 +134,18 @@ def test_private_libraries(
     figure = compare(root, architecture)
     how = "with" if cached else "without"
     record_property("figure", f"{how} a cache, with private libraries: {figure}")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("library_path", [False, True])
+def test_multilib(library_path: bool, record_property: Callable[[str, object], None]) -> None:
+    """Each loader takes its own class of file, from the cache and past the other's in a path."""
+    root = sysroot(AMD64, MULTILIB)
+    for architecture, other in ((AMD64, ARCHITECTURES["i386"]), (ARCHITECTURES["i386"], AMD64)):
+        first = f"/usr/lib/{other.triplet}:/usr/lib/{architecture.triplet}" if library_path else ""
+        figure = compare(root, architecture, first)
+        how = ", the other's directory first" if library_path else ""
+        record_property("figure", f"both in one root{how}: {figure}")
 
 
 def test_deps_of_another_architecture() -> None:
