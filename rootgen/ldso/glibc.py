@@ -9,9 +9,9 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING
 
-from rootgen.ldso.load import How, Load, Mapped, Missing, Need, NeedKind
+from rootgen.ldso.load import How, Load, Mapped, Missing, Need, NeedKind, Outcome
 from rootgen.ldso.machine import machine_of
-from rootgen.ldso.search import Outcome, Requester, search
+from rootgen.ldso.search import Requester, search
 from rootgen.ldso.tokens import expand_tokens
 
 if TYPE_CHECKING:

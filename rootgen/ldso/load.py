@@ -78,6 +78,18 @@ class Missing(NamedTuple):
     why: str = "not found"
 
 
+class Outcome(NamedTuple):
+    """What a search came to: the object, or where was searched and why there is none.
+
+    ``fatal``: the loader would end the process here, so no other place counts.
+    """
+
+    mapped: Mapped | None
+    searched: tuple[str, ...] = ()
+    why: str = "not found"
+    fatal: bool = False
+
+
 class Load(NamedTuple):
     """One program's process: objects in load order, who asked for what, what lacks.
 

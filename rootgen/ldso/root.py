@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rootgen.elf.facts import ElfFacts
+    from rootgen.ldso.load import Outcome
     from rootgen.ldso.loader import Loader
     from rootgen.ldso.machine import Machine
-    from rootgen.ldso.search import Outcome
     from rootgen.sysroot.port import Found, Sysroot
 
 

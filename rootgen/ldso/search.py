@@ -11,7 +11,7 @@ import posixpath
 from typing import TYPE_CHECKING
 
 from rootgen.ldso.header import fits, refusal
-from rootgen.ldso.load import How, Mapped
+from rootgen.ldso.load import How, Mapped, Outcome
 from rootgen.ldso.machine import machine_of
 from rootgen.ldso.tokens import Tokens, expand_tokens, secure_origin, split_path
 from rootgen.named import NamedTuple
@@ -23,18 +23,6 @@ if TYPE_CHECKING:
     from rootgen.ldso.root import Root
 
 _DF_1_NODEFLIB = 0x800
-
-
-class Outcome(NamedTuple):
-    """What a search came to: the object, or where was searched and why there is none.
-
-    ``fatal``: the loader would end the process here, so no other place counts.
-    """
-
-    mapped: Mapped | None
-    searched: tuple[str, ...] = ()
-    why: str = "not found"
-    fatal: bool = False
 
 
 class Requester:
