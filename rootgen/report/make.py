@@ -188,7 +188,9 @@ def _remark_lines(heading: str, remarks: Sequence[Remark]) -> Iterator[str]:
 
 
 def _quoted(path: str) -> str:
-    from shlex import quote
+    if path.isascii() and path.replace("/", "").replace(".", "").replace("-", "").isalnum():
+        return path
+    from shlex import quote  # its lexer takes 1 ms, and most paths need no quotes
 
     if path.isprintable():
         return quote(path)
