@@ -121,5 +121,9 @@ def wanted_by(reasons: Sequence[Reason]) -> tuple[str, ...]:
             return (f"wanted by profile {reason.by}: {reason.detail}",)
         case ReasonKind.REQUESTED:
             return (f"asked for as {reason.detail}",)
+        case ReasonKind.NEEDED:
+            return (f"needed by {reason.by} ({reason.detail})",)
+        case ReasonKind.INTERPRETER | ReasonKind.SCRIPT:
+            return (f"interpreter of {reason.by}",)
         case _:
             return (f"{reason.kind.value} of {reason.by} {reason.detail}".rstrip(),)

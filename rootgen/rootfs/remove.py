@@ -73,7 +73,13 @@ class _Removal:
             return False
         if below < 0:
             return False
-        if mount_of(below) != self._mount:
+        try:
+            elsewhere = mount_of(below) != self._mount
+        except OSError as error:
+            os.close(below)
+            self._fail(name, error.strerror)
+            return False
+        if elsewhere:
             os.close(below)
             self._fail(name, "a file system is mounted there")
             return False

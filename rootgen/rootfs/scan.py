@@ -206,6 +206,7 @@ class _Looking:
                         continue
                     names = sorted(os.listdir(directory))
                 except OSError as error:
+                    _refuse_exhaustion(path, error)
                     self.unheld.add(path, f"a directory that cannot be read: {error.strerror}")
                     continue
                 below = [
@@ -258,7 +259,8 @@ class _Looking:
             return
         try:
             descriptor = os.open(name, FILE, dir_fd=directory)
-        except OSError:
+        except OSError as error:
+            _refuse_exhaustion(path, error)
             place = f"/proc/self/fd/{directory}/{name}"
             self._entries[path] = self._entry(path, status, place)
             return
@@ -290,6 +292,12 @@ class _Looking:
             device=(os.major(device), os.minor(device)) if device else (0, 0),
             xattrs=_attributes(place),
         )
+
+
+def _refuse_exhaustion(path: str, error: OSError) -> None:
+    """Raise TreeError where it is we who lack something: that says nothing of the tree."""
+    if error.errno in {errno.EMFILE, errno.ENFILE, errno.ENOMEM}:
+        raise TreeError(f"cannot read {path} of the tree: {error.strerror}") from error
 
 
 def _hashed(entry: Entry, descriptor: int) -> Entry:

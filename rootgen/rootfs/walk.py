@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from rootgen.errors import TreeError
@@ -78,6 +79,7 @@ def mount_of(descriptor: int) -> tuple[int, str]:
 
     A bind mount of the same file system has the same st_dev, so the mount
     ID counts as well where /proc is there to tell it (proc_pid_fdinfo(5)).
+    Raises OSError where no more files may be open.
     """
     device = os.fstat(descriptor).st_dev
     try:
@@ -85,6 +87,7 @@ def mount_of(descriptor: int) -> tuple[int, str]:
             for line in info:
                 if line.startswith("mnt_id:"):
                     return device, line.split()[1]
-    except OSError:
-        return device, ""
+    except OSError as error:
+        if error.errno in {errno.EMFILE, errno.ENFILE}:
+            raise
     return device, ""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.people.command import rootgen, succeed
+from tests.people.command import ROOTGEN, rootgen, succeed
 from tests.truth.compiled import Thing, link
 
 if TYPE_CHECKING:
@@ -137,3 +138,31 @@ def test_additions_keep_their_links(tmp_path: Path) -> None:
         succeed("run", "out", "--", f"/opt/app/{name}", directory=tmp_path)
     succeed("check", "out", directory=tmp_path)
     succeed("make", "true", "--add", "app:/opt/app", "--out", "out", directory=tmp_path)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a tree with some directories in one another."""
+    place = tmp_path_factory.mktemp("made")
+    (place / "a/b/c/d/e/f/g/h").mkdir(parents=True)
+    (place / "a/b/c/d/e/f/g/h/file").write_text("x")
+    succeed("make", "bash", "ls", "--add", "a:/a", "--out", "out", directory=place)
+    return place / "out"
+
+
+@pytest.mark.parametrize("limit", range(8, 36, 3))
+def test_too_few_descriptors(tmp_path: Path, made: Path, limit: int) -> None:
+    """Where no more files may be open a tree is not called changed: what lacks is said."""
+    done = subprocess.run(
+        ["prlimit", f"--nofile={limit}", ROOTGEN, "check", str(made)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    if done.returncode == 0:
+        assert "unchanged" in done.stdout
+    else:
+        assert done.stderr.startswith("rootgen: ")
+        assert "Too many open files" in done.stderr
+        assert done.stdout == ""
