@@ -159,6 +159,15 @@ def is_link(descriptor: int) -> bool:
     return os.fstat(descriptor).st_mode & _FORMAT == _LINK
 
 
+def read_link(directory: int, path: str) -> str:
+    """Return the text of the symbolic link ``path``, whose parents are none; raise OSError."""
+    descriptor = _walk_to_link(directory, [part for part in path.split("/") if part])
+    try:
+        return os.fsdecode(os.readlink("", dir_fd=descriptor))
+    finally:
+        os.close(descriptor)
+
+
 def first_link(directory: int, path: str) -> str | None:
     """Return the first component of ``path`` that is a symbolic link, as a path; None if none is.
 

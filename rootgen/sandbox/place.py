@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from rootgen.errors import LaunchError
 from rootgen.linux import mount as mounts
-from rootgen.linux.path import first_link, open_beneath
+from rootgen.linux.path import first_link, open_beneath, read_link
+from rootgen.sandbox.mounts import TOP
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -217,5 +218,14 @@ def _in_the_way(root: int, path: str, error: OSError) -> LaunchError:
     return LaunchError(
         f"cannot mount on {path}: {link} is a symbolic link",
         why=("a link of the tree may lead out of it, so none is followed to a mount point",),
-        hint=f"make {link} a directory of the tree",
+        hint=_instead(root, link, path),
     )
+
+
+def _instead(root: int, link: str, path: str) -> str:
+    directory = f"make {link} a directory of the tree"
+    if path.split("/")[1] in TOP:
+        return directory
+    # On a merged /usr, /bin/x is /usr/bin/x: who names the place itself needs no link.
+    to = os.path.normpath(os.path.join(os.path.dirname(link), read_link(root, link)))
+    return f"name what it leads to, {to}{path.removeprefix(link)}, or {directory}"

@@ -212,3 +212,17 @@ def test_no_tree(tmp_path: Path, what: str) -> None:
     done = launch(tmp_path / what, "true")
     assert done.returncode == 125
     assert str(tmp_path / what).encode() in done.stderr
+
+
+def test_bind_through_a_link(tree: Path) -> None:
+    """On a merged /usr the message names the place that is to be named instead, which works."""
+    (tree / "usr").mkdir()
+    (tree / "usr/lib").mkdir()
+    (tree / "opt").symlink_to("usr/lib")
+    (tree / "usr/lib/file").touch()
+    done = launch(tree, "true", options=["--bind", "/etc/hosts:/opt/file"])
+    assert done.returncode == 125
+    assert b"cannot mount on /opt/file: /opt is a symbolic link" in done.stderr
+    assert b"name what it leads to, /usr/lib/file, or make /opt a directory" in done.stderr
+    options = ["--bind", "/etc/hosts:/usr/lib/file"]
+    assert output(tree, "cat", "/opt/file", options=options).split()[0] == "127.0.0.1"
