@@ -60,12 +60,13 @@ def own_entries(
         for entry in _rule_entries(rule, host, shared):
             path = real_target(sysroot, entry.path)
             entries[path] = entry._replace(path=path, uid=owner[0] or 0, gid=owner[1] or 0)
+            _refuse_over_directory(entries[path], str(rule.place), sysroot)
     for addition in additions:
         reason = Reason(ReasonKind.ADDED, addition.source)
-        _refuse_directory(addition, sysroot, host)
         for entry in _host_entries(host, addition.source, addition.target, reason, shared):
             path = real_target(sysroot, entry.path)
             entries[path] = entry._replace(path=path)
+            _refuse_over_directory(entries[path], f"--add {addition.source}", sysroot)
     _link_names(entries, shared)
     return entries
 
@@ -86,17 +87,19 @@ def _link_names(entries: dict[str, Entry], shared: Shared) -> None:
             entries[path] = hard_link(entries[path], first)
 
 
-def _refuse_directory(addition: Addition, sysroot: Sysroot, host: Sysroot) -> None:
-    """Raise PlanError where a file would take a directory's place, and all that is beneath it."""
-    source = host.lookup(addition.source)
-    if source is None or source.node.kind is Kind.DIRECTORY:
+def _refuse_over_directory(entry: Entry, who: str, sysroot: Sysroot) -> None:
+    """Raise PlanError where a file would take a directory's place, and hide all beneath it.
+
+    A link may stand for a directory of the root, but for its top.
+    """
+    if entry.kind is EntryKind.DIRECTORY or (entry.kind is EntryKind.SYMLINK and entry.path != "/"):
         return
-    there = sysroot.node(real_target(sysroot, addition.target))
+    there = sysroot.node(entry.path)
     if there is not None and there.kind is Kind.DIRECTORY:
-        name = posixpath.basename(addition.source)
+        name = posixpath.basename(entry.content.path) if isinstance(entry.content, FromHost) else ""
         raise PlanError(
-            f"--add {addition.source}: {addition.target} is a directory",
-            hint=f"DEST is the new name: {posixpath.join(addition.target, name)}",
+            f"{who}: {entry.path} is a directory",
+            hint=f"the path is the new name: {posixpath.join(entry.path, name or 'NAME')}",
         )
 
 

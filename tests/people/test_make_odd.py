@@ -48,9 +48,13 @@ def test_many_that_are_not_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("ls --add notes:/etc", "/etc is a directory\n  hint: DEST is the new name: /etc/notes"),
-        ("ls --add notes:/opt/", "hint: DEST is the new name: /opt/notes"),
-        ("ls --add notes:/", "hint: DEST is the new name: /notes"),
+        (
+            "ls --add notes:/etc",
+            "/etc is a directory\n  hint: the path is the new name: /etc/notes",
+        ),
+        ("ls --add notes:/opt/", "hint: the path is the new name: /opt/notes"),
+        ("ls --add notes:/", "hint: the path is the new name: /notes"),
+        ("-f ./over.yaml", "over.yaml:4:9: /usr is a directory"),
         ("./windows", "the line ends as on Windows"),
         (".", "is a directory, not a program"),
         ("./round", "the scripts lead round in a circle"),
@@ -59,6 +63,9 @@ def test_many_that_are_not_there(tmp_path: Path) -> None:
 def test_refused(tmp_path: Path, arguments: str, message: str) -> None:
     """One message that says what is meant by it, and nothing is written."""
     (tmp_path / "notes").write_text("x\n")
+    (tmp_path / "over.yaml").write_text(
+        "rootgen: 1\nname: p\nprograms: [ls]\nfiles: [{path: /usr, text: x}]\n"
+    )
     (tmp_path / "windows").write_bytes(b"#!/bin/sh\r\necho\r\n")
     (tmp_path / "round").write_text(f"#!{tmp_path}/round\n")
     for name in ("windows", "round"):
