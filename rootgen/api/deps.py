@@ -15,8 +15,11 @@ from rootgen.named import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from rootgen.closure.checks import Checks
     from rootgen.closure.dlopen import DlopenReader
-    from rootgen.closure.versions import VersionLack, VersionReader
+    from rootgen.closure.isa import TooNew
+    from rootgen.closure.symbols import Undefined
+    from rootgen.closure.versions import VersionLack
     from rootgen.elf.facts import ElfFacts
     from rootgen.ldso.cpu import Cpu
     from rootgen.ldso.load import Load
@@ -31,7 +34,9 @@ CPUS = ("native", "x86-64-v1", "x86-64-v2", "x86-64-v3", "x86-64-v4")
 class DepsResult(NamedTuple):
     """One target: as given, as found, its process; ``script`` are the interpreters met.
 
-    ``versions`` are the symbol versions that lack; None where that was not asked.
+    What lacks beside whole files: ``versions`` of symbols, symbols that are
+    ``undefined``, objects ``beyond`` the processor asked for; None where that
+    was not asked.
     """
 
     target: str
@@ -39,6 +44,8 @@ class DepsResult(NamedTuple):
     load: Load
     script: tuple[str, ...] = ()
     versions: tuple[VersionLack, ...] | None = None
+    undefined: tuple[Undefined, ...] | None = None
+    beyond: tuple[TooNew, ...] | None = None
 
 
 class Refused(NamedTuple):
@@ -53,7 +60,8 @@ class Asked(NamedTuple):
 
     ``cpu`` is one of ``CPUS``; "" is this processor for the host's own root,
     for any other the baseline. ``by_name``: start programs as ldd(1) does.
-    ``versions``: check symbol versions as well. ``dlopen``: follow the dlopen
+    ``versions``, ``symbols``: check symbol versions, find undefined symbols.
+    ``dlopen``: follow the dlopen
     notes of this priority (``required``, ``recommended``, ``suggested``) and
     of those before it; "" follows none.
     """
@@ -64,6 +72,7 @@ class Asked(NamedTuple):
     by_name: bool = False
     versions: bool = False
     dlopen: str = ""
+    symbols: bool = False
 
 
 def deps(
@@ -74,15 +83,17 @@ def deps(
     cpu: str = "",
     versions: bool = False,
     dlopen: str = "",
+    symbols: bool = False,
 ) -> tuple[DepsResult, ...]:
     """Return what each of ``targets`` would load, resolved within ``sysroot``.
 
     A target is a path, or a name on the root's PATH; for a script it is its
-    interpreter that loads. ``cpu``, ``versions`` and ``dlopen`` are those of
-    ``Asked``. Raises MissingError for a target that is not there and ElfError for one
+    interpreter that loads. the other options are those of ``Asked``.
+    Raises MissingError for a target that is not there and ElfError for one
     that is no program; libraries that lack are in ``load.missing``.
     """
-    resolver = Resolver(Asked(sysroot, library_path, cpu, versions=versions, dlopen=dlopen))
+    asked = Asked(sysroot, library_path, cpu, versions=versions, dlopen=dlopen, symbols=symbols)
+    resolver = Resolver(asked)
     return tuple([resolver.resolve(target) for target in targets])
 
 
@@ -99,26 +110,29 @@ class Resolver:
             # The host's own root answers for this directory, any other for its top.
             working_directory=working_directory(asked.sysroot),
         )
-        self._versions: VersionReader | None = None
+        self._checks: Checks | None = None
         self._dlopen: DlopenReader | None = None
 
     def resolve(self, target: str) -> DepsResult:
         """Return what ``target`` loads; raise as ``deps``."""
         path = find_target(self.root, target)
-        script = interpreters_of(self.root, path)
+        script = () if self.system.is_elf(path) else interpreters_of(self.root, path)
         program = script[-1] if script else path
-        load = self.load(program)
-        result = DepsResult(target, path, load, script)
-        if self._asked.versions:
-            result = result._replace(versions=self._lacking_versions(load))
-        return result
+        result = DepsResult(target, path, self.load(program), script)
+        asked = self._asked
+        return self._check(result) if asked.versions or asked.symbols or asked.cpu else result
 
-    def _lacking_versions(self, load: Load) -> tuple[VersionLack, ...]:
-        if self._versions is None:
-            from rootgen.closure.versions import VersionReader  # only where it is asked for
+    def _check(self, result: DepsResult) -> DepsResult:
+        if self._checks is None:
+            from rootgen.closure.checks import Checks  # only where it is asked for
 
-            self._versions = VersionReader(self.root)
-        return self._versions.lacking(load)
+            self._checks = Checks(self.root)
+        asked, checks, load = self._asked, self._checks, result.load
+        return result._replace(
+            versions=checks.versions.lacking(load) if asked.versions else None,
+            undefined=checks.symbols.undefined(load) if asked.symbols else None,
+            beyond=checks.isa.beyond(load, self.system.cpu.levels) if asked.cpu else None,
+        )
 
     def load(self, path: str) -> Load:
         """Return the process of the ELF file at ``path``."""

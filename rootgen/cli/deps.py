@@ -40,6 +40,7 @@ class _Given(NamedTuple):
     directories: tuple[str, ...]
     versions: bool
     dlopen: str | None
+    symbols: bool
 
 
 @click.command(short_help="Show what the dynamic loader would map.")
@@ -73,12 +74,16 @@ class _Given(NamedTuple):
 )  # fmt: skip
 @click.option(
     "--cpu", type=click.Choice(CPUS),
-    help="Take the glibc-hwcaps variants of this processor. Without it: native for the host's "
-    "own root, x86-64-v1 elsewhere.",
+    help="Take the glibc-hwcaps variants of this processor, and tell what it could not run. "
+    "Without it: native for the host's own root, x86-64-v1 elsewhere.",
 )  # fmt: skip
 @click.option(
     "--versions", is_flag=True,
     help="Check symbol versions as well: those that an object wants and its library lacks.",
+)  # fmt: skip
+@click.option(
+    "--symbols", is_flag=True,
+    help="Tell the undefined symbols that no object defines, as ldd -r.",
 )  # fmt: skip
 @click.option(
     "--dlopen", type=click.Choice(PRIORITIES),
@@ -111,6 +116,7 @@ def deps(files: tuple[str, ...], **given: Any) -> int:
             by_name=as_ldd,
             versions=options.versions or as_ldd,
             dlopen=options.dlopen or "",
+            symbols=options.symbols,
         )
     )
     if options.reverse is not None:
@@ -135,11 +141,12 @@ def _tell_lacking(results: Sequence[DepsResult]) -> int:
     for one in results:
         lines = list(missing_lines(one.path, one.load))
         status = 1 if lines else status
-        if one.versions:
-            from rootgen.report.deps_versions import is_failure, version_lines
+        if one.versions or one.undefined or one.beyond:
+            from rootgen.report.deps_lacks import lack_lines
 
-            lines += version_lines(one.path, one.versions)
-            status = 1 if any(map(is_failure, one.versions)) else status
+            said, fails = lack_lines(one.path, one.versions, one.undefined, one.beyond)
+            lines += said
+            status = 1 if fails else status
         write_notes(lines)
     return status
 
@@ -180,10 +187,11 @@ def _show(results: Sequence[DepsResult], options: _Given) -> None:
 
 def _json(result: DepsResult) -> dict[str, object]:
     target = dict(deps_json(result.target, result.path, result.load, result.script))
-    if result.versions is not None:
-        from rootgen.report.deps_versions import versions_json
+    checks = (result.versions, result.undefined, result.beyond)
+    if any(one is not None for one in checks):
+        from rootgen.report.deps_lacks import lacks_json
 
-        target["versions"] = versions_json(result.versions)
+        target.update(lacks_json(*checks))
     return target
 
 
@@ -211,7 +219,8 @@ def _ldd(resolver: Resolver, files: Sequence[str]) -> int:
         else:
             name = result.target if "/" in result.target else result.path
             loader = resolver.usual_loader(result.load.objects[0].facts)
-            answer = ldd_answer(name, result.load, loader, result.versions or ())
+            lacks = (result.versions or (), result.undefined or ())
+            answer = ldd_answer(name, result.load, loader, *lacks)
             write_lines(answer.lines)
             write_errors(answer.errors)
             status = status or answer.status

@@ -2,7 +2,7 @@
 
 Vocabulary: ``facts`` holds the value (*interpreter*, *DT_NEEDED*, *SONAME*,
 *RPATH*, *RUNPATH*, …); ``reader`` makes it from bytes and is the hot path;
-``image`` is the file being read; ``versions`` and ``notes`` are read on request;
+``image`` is the file being read; ``versions``, ``symbols`` and ``notes`` are read on request;
 ``names`` says what the numbers are called; ``second_opinion`` is the one
 door to pyelftools, for tests.
 """

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from rootgen.elf.image import ReadAt
 
-_DT_VERDEF, _DT_VERNEED = 0x6FFFFFFC, 0x6FFFFFFE
+DT_VERDEF, DT_VERNEED = 0x6FFFFFFC, 0x6FFFFFFE
 _VER_FLG_WEAK = 2
 # Elfxx_Verneed, Vernaux, Verdef, Verdaux are the same in both classes.
 _NEED, _NEED_AUX, _DEFINITION, _DEFINITION_AUX = "HHIII", "IHHII", "HHHHIII", "II"
@@ -70,9 +70,9 @@ def read_versions(read_at: ReadAt, where: str) -> Versions:
     tags = read_dynamic_tags(image, segments)
     records = Records(image, segments, Strings(image, segments, tags))
     defines = None
-    if _DT_VERDEF in tags:
-        defines = tuple([name for _, name in records.definitions(tags[_DT_VERDEF])])
-    needs = tuple(records.needs(tags[_DT_VERNEED])) if _DT_VERNEED in tags else ()
+    if DT_VERDEF in tags:
+        defines = tuple([name for _, name in records.definitions(tags[DT_VERDEF])])
+    needs = tuple(records.needs(tags[DT_VERNEED])) if DT_VERNEED in tags else ()
     return Versions(needs, defines)
 
 

@@ -12,11 +12,12 @@ from rootgen.ldso.load import How, NeedKind
 from rootgen.ldso.machine import machine_of
 from rootgen.ldso.musl import is_musl
 from rootgen.named import NamedTuple
-from rootgen.report.deps_versions import version_words
+from rootgen.report.deps_lacks import undefined_words, version_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from rootgen.closure.symbols import Undefined
     from rootgen.closure.versions import VersionLack
     from rootgen.ldso.load import Load, Missing
 
@@ -42,12 +43,17 @@ class LddAnswer(NamedTuple):
 
 
 def ldd_answer(
-    name: str, load: Load, loader: str, versions: Sequence[VersionLack] = ()
+    name: str,
+    load: Load,
+    loader: str,
+    versions: Sequence[VersionLack] = (),
+    undefined: Sequence[Undefined] = (),
 ) -> LddAnswer:
     """Return what ``ldd NAME`` prints for ``load``.
 
     ``loader`` is the one that ldd would run in that root, "" where there is
-    none; ``versions`` are the symbol versions that lack.
+    none; ``versions`` and ``undefined`` are what lacks of symbols, the latter
+    as ``ldd -r`` has it.
     """
     facts = load.objects[0].facts
     if is_musl(facts.interpreter):
@@ -62,12 +68,18 @@ def ldd_answer(
     # print_missing_version: the loader says it before it lists anything, and goes on.
     before += [
         f"{name}: {one.provider}: {version_words(one)} "
-        f"(required by {one.requester if one.requester != load.objects[0].path else name})"
+        f"(required by {_called(one.requester, name, load)})"
         for one in versions
     ]
+    behind = [f"{undefined_words(one)}\t({_called(one.object, name, load)})" for one in undefined]
     if not facts.needed:
-        return LddAnswer((*before, _STATIC))
-    return LddAnswer((*before, *_object_lines(load, loader)))
+        return LddAnswer((*before, _STATIC, *behind))
+    return LddAnswer((*before, *_object_lines(load, loader), *behind))
+
+
+def _called(path: str, name: str, load: Load) -> str:
+    """Return what the loader calls the object at ``path``: the program as ldd was given it."""
+    return name if path == load.objects[0].path else path
 
 
 def _is_fatal(missing: Missing) -> bool:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rootgen.elf.notes import read_dlopen_notes, read_isa_needed
+from rootgen.elf.symbols import read_symbols
 from rootgen.elf.versions import read_versions
 from rootgen.errors import ElfError
 from tests.elf.reading import PatchedFile, patchable_spots
@@ -26,6 +27,7 @@ READERS: dict[str, tuple[Callable[[ReadAt, str], object], int]] = {
     "versions": (read_versions, 1 << 22),
     "dlopen notes": (read_dlopen_notes, 1 << 20),
     "ISA level": (read_isa_needed, 1 << 20),
+    "symbols": (read_symbols, 1 << 28),
 }
 PROGRAM = os.path.realpath(sys.executable)
 SPOTS = patchable_spots(PROGRAM)
