@@ -19,6 +19,7 @@ from rootgen.ldso.machine import (
     EM_PPC,
     EM_PPC64,
     EM_RISCV,
+    EM_SPARCV9,
     EM_X86_64,
     machine_of,
 )
@@ -31,7 +32,10 @@ _OS_ABI_GNU = 3
 _OS_ABIS = {0, _OS_ABI_GNU}
 _OS_ABI_ARM = 64  # sysdeps/unix/sysv/linux/arm/ldsodefs.h, EXTRA_OSABI
 # libc-abis: EI_ABIVERSION of ELFOSABI_GNU counts the features that it lists for the machine.
-_ABI_VERSIONS = {EM_MIPS: 6, EM_386: 4, EM_X86_64: 4, EM_PPC: 4, EM_PPC64: 4}
+_ABI_VERSIONS = {
+    EM_MIPS: 6,
+    **dict.fromkeys((EM_386, EM_X86_64, EM_PPC, EM_PPC64, EM_RISCV, EM_SPARCV9), 4),
+}
 _USUAL_ABI_VERSIONS = 3
 
 _EF_ARM_EABI_VERSION, _EF_ARM_EABI_5 = 0xFF000000, 0x05000000

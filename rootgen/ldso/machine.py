@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 EM_386, EM_MIPS, EM_PPC, EM_PPC64, _EM_S390 = 3, 8, 20, 21, 22
 EM_ARM, EM_X86_64, _EM_AARCH64, EM_RISCV, EM_LOONGARCH = 40, 62, 183, 243, 258
+_EM_68K, _EM_PARISC, _EM_SH, EM_SPARCV9 = 4, 15, 42, 43
 CLASS_32 = 32
 _EF_ARM_ABI_FLOAT_SOFT, _EF_ARM_ABI_FLOAT_HARD = 0x200, 0x400
 _EF_MIPS_ABI2, _EF_MIPS_NAN2008 = 0x20, 0x400
@@ -92,6 +93,10 @@ _MACHINES = {
     "mipsn32-nan2008": _machine("mipsn32-nan2008", 0xD, "", _MIPSN32, "lib32"),
     "mips": _machine("mips", 0, "", _MIPS),
     "mips-nan2008": _machine("mips-nan2008", 0xC, "", _MIPS),
+    "sparc64": _machine("sparc64", 1, "", "/lib64/ld-linux.so.2", "lib64"),
+    "m68k": _machine("m68k", 0, "", "/lib/ld.so.1 /lib/ld-musl-m68k.so.1"),
+    "hppa": _machine("hppa", 0, "", "/lib/ld.so.1"),
+    "sh4": _machine("sh4", 0, "", "/lib/ld-linux.so.2 /lib/ld-musl-sh.so.1"),
     "loongarch64": _machine(
         "loongarch64", 0x12, "loongarch64",
         "/lib64/ld-linux-loongarch-lp64d.so.1 /lib/ld-musl-loongarch64.so.1", "lib64",
@@ -107,6 +112,10 @@ _PLAIN = {
     (_EM_AARCH64, 64): "aarch64",
     (EM_PPC64, 64): "ppc64",
     (EM_PPC, 32): "ppc",
+    (EM_SPARCV9, 64): "sparc64",
+    (_EM_68K, 32): "m68k",
+    (_EM_PARISC, 32): "hppa",
+    (_EM_SH, 32): "sh4",
     (_EM_S390, 64): "s390x",
     (_EM_S390, 32): "s390",
 }

@@ -43,6 +43,7 @@ class Architecture(NamedTuple):
     elf_class: Literal[32, 64] = 64
     byte_order: Literal["little", "big"] = "little"
     flags: int = 0
+    cross: str = ""  # its name in libraries for cross-compiling: the release has no others of it
 
 
 ARCHITECTURES = {
@@ -72,6 +73,42 @@ ARCHITECTURES = {
 }  # fmt: skip
 
 AMD64 = Architecture("amd64", "x86_64", "x86_64-linux-gnu", "/lib64/ld-linux-x86-64.so.2", 62)
+# Libraries and no programs.
+CROSS = {
+    one.name: one
+    for one in (
+        Architecture(
+            "riscv64", "riscv64", "riscv64-linux-gnu", "/lib/ld-linux-riscv64-lp64d.so.1", 243,
+            flags=5, cross="riscv64",
+        ),
+        Architecture(
+            "mipsn32el", "mipsn32el", "mips64el-linux-gnuabin32", "/lib32/ld.so.1", 8, 32,
+            flags=0x80000027, cross="mipsn32el",
+        ),
+        Architecture(
+            "mips", "mips", "mips-linux-gnu", "/lib/ld.so.1", 8, 32, "big",
+            flags=0x70001007, cross="mips",
+        ),
+        Architecture(
+            "ppc64", "ppc64", "powerpc64-linux-gnu", "/lib64/ld64.so.1", 21, 64, "big",
+            flags=1, cross="ppc64",
+        ),
+        Architecture(
+            "powerpc", "ppc", "powerpc-linux-gnu", "/lib/ld.so.1", 20, 32, "big", cross="powerpc"
+        ),
+        Architecture(
+            "sparc64", "sparc64", "sparc64-linux-gnu", "/lib64/ld-linux.so.2", 43, 64, "big",
+            flags=2, cross="sparc64",
+        ),
+        Architecture(
+            "m68k", "m68k", "m68k-linux-gnu", "/lib/ld.so.1", 4, 32, "big", cross="m68k"
+        ),
+        Architecture(
+            "hppa", "hppa", "hppa-linux-gnu", "/lib/ld.so.1", 15, 32, "big",
+            flags=0x210, cross="hppa",
+        ),
+    )
+}  # fmt: skip
 
 
 def cache_directory() -> str:
@@ -123,6 +160,33 @@ def sysroot(architecture: Architecture, packages: Sequence[str]) -> str:
             os.symlink(f"qemu-{architecture.name}", fresh + _QEMU)
             [done] = run_all(fresh, [["/sbin/ldconfig"]])
             assert done.status == 0, done.errors
+    return final
+
+
+def usual_root(architecture: Architecture) -> str:
+    """Return the root of ``architecture`` that most tests use; of libraries alone for some."""
+    if not architecture.cross:
+        return sysroot(architecture, PACKAGES)
+    with made_once(f"{architecture.name}-1") as (final, fresh):
+        if fresh:
+            with tempfile.TemporaryDirectory(dir=cache_directory()) as scratch:
+                packages = [f"libc6-{architecture.cross}-cross"]
+                # Not there for all; where it is, it brings more.
+                if architecture.name != "mipsn32el":
+                    packages.append(f"libstdc++6-{architecture.cross}-cross")
+                archives = _download(("amd64",), packages, scratch)
+                _unpack(archives, os.path.join(scratch, "cross"))
+                target = f"/usr/lib/{architecture.triplet}"
+                _lay(fresh)
+                os.mkdir(fresh + target)
+                base = os.path.join(scratch, "cross/usr", architecture.triplet)
+                for name in ("lib64", "lib32", "lib"):
+                    _copy_beside(f"{base}/{name}", fresh + target)
+            loader = f"{target}/{os.path.basename(architecture.loader)}"
+            os.symlink(loader, fresh + architecture.loader)
+            shutil.copy(
+                f"/usr/bin/qemu-{architecture.qemu}-static", f"{fresh}{_QEMU}-{architecture.name}"
+            )
     return final
 
 
@@ -184,13 +248,29 @@ def _download(architectures: Sequence[str], packages: Sequence[str], scratch: st
 
 
 def _unpack(archives: Sequence[str], root: str) -> None:
+    _lay(root)
+    for archive in archives:
+        subprocess.run(["dpkg-deb", "-x", archive, root], check=True)
+
+
+def _lay(root: str) -> None:
+    """Make the directories and links of a merged /usr."""
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
         os.makedirs(f"{root}/usr/{name}")
         os.symlink(f"usr/{name}", f"{root}/{name}")
     for name in ("proc", "dev", "tmp"):
         os.makedirs(f"{root}/{name}")
-    for archive in archives:
-        subprocess.run(["dpkg-deb", "-x", archive, root], check=True)
+
+
+def _copy_beside(source: str, target: str) -> None:
+    """Copy the libraries of ``source``, where it is a directory, to those in ``target``."""
+    if os.path.islink(source) or not os.path.isdir(source):
+        return
+    for name in os.listdir(source):
+        path, copy = os.path.join(source, name), os.path.join(target, name)
+        if os.path.isfile(path) and not os.path.lexists(copy):
+            beside = os.path.islink(path) and "/" not in os.readlink(path)
+            shutil.copy(path, copy, follow_symlinks=not beside)
 
 
 def _write(path: str, text: str) -> None:

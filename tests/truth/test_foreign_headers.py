@@ -17,7 +17,7 @@ from rootgen.ldso.system import System
 from rootgen.sysroot.directory import host
 from tests.elf.image import Recipe
 from tests.laws.test_loader_trees import Drawn, Tree, agree, write
-from tests.truth.foreign import ARCHITECTURES, PACKAGES, loader_of, sysroot
+from tests.truth.foreign import ARCHITECTURES, CROSS, loader_of, usual_root
 from tests.truth.loader import parse
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ CASES = {
     **{("arm64", name): header for name, header in ANY.items()},
     **{
         (name, f"abi_version_{version}_of_gnu"): Header(os_abi=3, abi_version=version)
-        for name in ("amd64", *ARCHITECTURES)
+        for name in ("amd64", *ARCHITECTURES, *CROSS)
         for version in range(1, 8)
     },
     ("armhf", "soft_float"): Header(flags=0x5000200),
@@ -75,6 +75,18 @@ CASES = {
     ("mipsel", "old_floats_of_64_bits"): Header(flags=0x70001207),
     ("mips64el", "nan_of_2008"): Header(flags=0x80000407),
     ("mips64el", "n32_flag"): Header(flags=0x80000027),
+    ("riscv64", "soft_float"): Header(flags=1),
+    ("riscv64", "single_float"): Header(flags=3),
+    ("riscv64", "no_compressed_instructions"): Header(flags=4),
+    ("riscv64", "32_bit"): Header(elf_class=32),
+    ("mipsn32el", "o32"): Header(flags=0x70001007),
+    ("mipsn32el", "n64"): Header(elf_class=64, flags=0x80000007),
+    ("mips", "n32"): Header(flags=0x70001027),
+    ("ppc64", "the_second_abi"): Header(flags=2),
+    ("ppc64", "little_endian"): Header(flags=2, byte_order="little"),
+    ("ppc64", "no_abi_at_all"): Header(flags=0),
+    ("sparc64", "32_bit"): Header(elf_class=32, machine=2),
+    ("sparc64", "other_flags"): Header(flags=0),
     ("s390x", "31_bit"): Header(elf_class=32),
     ("s390x", "little_endian"): Header(byte_order="little"),
     ("i386", "x32"): Header(machine=62),
@@ -95,8 +107,8 @@ def test_first_object(name: str, what: str, tmp_path: Path) -> None:
     kind = Recipe()
     loader = "/lib64/ld-linux-x86-64.so.2"
     if name != "amd64":
-        architecture = ARCHITECTURES[name]
-        loader = loader_of(sysroot(architecture, PACKAGES), architecture)
+        architecture = {**ARCHITECTURES, **CROSS}[name]
+        loader = loader_of(usual_root(architecture), architecture)
         qemu = [f"qemu-{architecture.qemu}-static", "-E", "LD_TRACE_LOADED_OBJECTS=1"]
         kind = Recipe(
             elf_class=architecture.elf_class,

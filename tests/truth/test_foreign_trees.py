@@ -16,7 +16,7 @@ from rootgen.ldso.system import System
 from rootgen.sysroot.directory import host
 from tests.elf.image import Recipe
 from tests.laws.test_loader_trees import Tree, agree, trees, write
-from tests.truth.foreign import ARCHITECTURES, PACKAGES, Architecture, loader_of, sysroot
+from tests.truth.foreign import ARCHITECTURES, CROSS, Architecture, loader_of, usual_root
 from tests.truth.loader import parse
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def check(tree: Tree, architecture: Architecture) -> None:
     It is the architecture's own loader, and yet the root is the host's:
     whose libraries it must pass over.
     """
-    loader = loader_of(sysroot(architecture, PACKAGES), architecture)
+    loader = loader_of(usual_root(architecture), architecture)
     kind = Recipe(
         elf_class=architecture.elf_class,
         byte_order=architecture.byte_order,
@@ -101,7 +101,7 @@ def test_against_the_loader(name: str, record_property: Callable[[str, object], 
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", [*ARCHITECTURES, *CROSS])
 def test_against_the_loader_at_length(
     name: str, record_property: Callable[[str, object], None]
 ) -> None:
@@ -117,7 +117,7 @@ def _compare(name: str, examples: int, record_property: Callable[[str, object], 
     def compare(tree: Tree) -> None:
         nonlocal compared
         compared += 1
-        check(tree, ARCHITECTURES[name])
+        check(tree, {**ARCHITECTURES, **CROSS}[name])
 
     compare()
     figure = f"{name}: {compared} generated trees compared with its own loader: 0 differences"
