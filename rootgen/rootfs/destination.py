@@ -95,7 +95,11 @@ class Destination:
                 continue
             except OSError as error:
                 raise _no_temporary(self.shown, error) from error
-            temporary = self._hold(name)
+            try:
+                temporary = self._hold(name)
+            except OSError as error:
+                # No more files may be open, or a umask that takes from the owner itself.
+                raise write_error(self.shown, error) from error
             if temporary is not None:
                 return temporary
         raise TreeError(f"cannot write {self.shown}: no free name beside it")

@@ -173,3 +173,17 @@ def test_too_few_descriptors(tmp_path: Path, made: Path, limit: int) -> None:
         assert done.stderr.startswith("rootgen: ")
         assert "Too many open files" in done.stderr
         assert done.stdout == ""
+
+
+def test_umask_of_nothing(tmp_path: Path) -> None:
+    """A umask that takes from the owner: the whole tree, or one message and nothing left."""
+    line = f"umask 0777; {ROOTGEN} make true --out out"
+    done = subprocess.run(
+        ["sh", "-c", line], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    if done.returncode == 0:
+        succeed("check", "out", directory=tmp_path)
+        assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    else:
+        assert done.stderr == "rootgen: cannot write out: Permission denied\n"
+        assert list(tmp_path.iterdir()) == []
