@@ -21,16 +21,21 @@ if TYPE_CHECKING:
     from rootgen.closure.view import Retained
     from rootgen.ldso.load import Load
 
+# Of chains as short there may be more than atoms: these are given.
+_MOST = 1000
+
 
 class Chains(NamedTuple):
     """The shortest ways from one target to an object: none where it does not load it.
 
     Each is a list of edges, empty where the target is that object itself.
+    ``more``: there are more than could be counted out.
     """
 
     target: str
     path: str
     chains: tuple[tuple[Edge, ...], ...]
+    more: bool = False
 
 
 class Dependent(NamedTuple):
@@ -89,9 +94,9 @@ def _chains(resolver: Resolver, result: DepsResult, name: str) -> Chains:
     start = closure.programs[0].path
     found: list[tuple[Edge, ...]] = []
     for goal in wanted:
-        ways = chains(list(edges), [start], goal)
+        ways = chains(list(edges), [start], goal, most=_MOST + 1)
         found.extend(tuple(edges[pair] for pair in pairwise(way)) for way in ways)
-    return Chains(result.target, result.path, tuple(found))
+    return Chains(result.target, result.path, tuple(found[:_MOST]), len(found) > _MOST)
 
 
 def _wanted(resolver: Resolver, closure: Closure, load: Load, name: str) -> dict[str, None]:

@@ -50,6 +50,8 @@ def _show_chains(resolver: Resolver, results: Sequence[DepsResult], form: str, w
     colours = output_palette()
     for one in found:
         write_lines(chain_lines(one.path, one.chains, colours))
+        if one.more:
+            write_notes([f"{one.target}: there are more chains as short"])
 
 
 def reverse(

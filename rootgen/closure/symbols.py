@@ -11,7 +11,7 @@ from rootgen.ldso.musl import is_musl
 from rootgen.named import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rootgen.elf.symbols import Defined, Wanted
     from rootgen.ldso.load import Load, Mapped
@@ -81,7 +81,7 @@ def _scope(load: Load) -> list[Mapped]:
 
 
 def _is_defined(
-    wanted: Wanted, scope: Sequence[dict[bytes, tuple[Defined, ...]]], *, versioned: bool
+    wanted: Wanted, scope: Sequence[Mapping[bytes, Sequence[Defined]]], *, versioned: bool
 ) -> bool:
     for defined in scope:
         definitions = defined.get(wanted.name)
@@ -90,7 +90,7 @@ def _is_defined(
     return False
 
 
-def _matches(version: str | None, definitions: tuple[Defined, ...]) -> bool:
+def _matches(version: str | None, definitions: Sequence[Defined]) -> bool:
     """Tell whether one of an object's ``definitions`` is of ``version`` (check_match)."""
     if version is None:
         if any(one.number <= _OLDEST for one in definitions):

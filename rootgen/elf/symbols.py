@@ -26,7 +26,7 @@ from rootgen.elf.versions import DT_VERDEF, DT_VERNEED, Records
 from rootgen.named import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rootgen.elf.image import ReadAt
 
@@ -45,6 +45,9 @@ _HIDDEN, _NUMBER = 0x8000, 0x7FFF
 # The largest seen: 60,000 symbols with 8 MiB of names.
 _SYMBOLS_LIMIT = 1 << 20
 _BYTES_LIMIT = 1 << 28
+# Names may share their ends, and so be longer together than the table: C++ has some of 20 KiB.
+_NAME_LIMIT = 1 << 16
+_NAMES_LIMIT = 1 << 27
 
 
 class Wanted(NamedTuple):
@@ -69,7 +72,7 @@ class Symbols(NamedTuple):
     """What one file wants (weak references aside) and defines by name."""
 
     wanted: tuple[Wanted, ...] = ()
-    defined: dict[bytes, tuple[Defined, ...]] = {}  # noqa: RUF012 - never changed
+    defined: Mapping[bytes, Sequence[Defined]] = {}
 
 
 class _Symbol(NamedTuple):
@@ -96,14 +99,16 @@ def read_symbols(read_at: ReadAt, where: str) -> Symbols:
     versions = _version_names(image, segments, tags)
     names = table.read(tags.get(DT_STRTAB, -1), tags.get(DT_STRSZ, 0), "the string table")
     wanted: list[Wanted] = []
-    defined: dict[bytes, tuple[Defined, ...]] = {}
+    defined: dict[bytes, list[Defined]] = {}
+    left = _NAMES_LIMIT
     for number, symbol in zip(table.numbers(count), table.symbols(count), strict=True):
         binding, kind = symbol.info >> 4, symbol.info & 15
         if binding == _STB_LOCAL or kind not in _LOOKED_UP:
             continue
-        end = names.find(b"\0", symbol.name)
-        if end < 0:
-            raise image.error(f"a symbol's name at {symbol.name}, past the string table")
+        end = names.find(b"\0", symbol.name, symbol.name + _NAME_LIMIT)
+        left -= end - symbol.name
+        if end < 0 or left < 0:
+            raise image.error(f"a symbol's name at {symbol.name}, without an end or too long")
         name = names[symbol.name : end]
         version = versions.get(number & _NUMBER) if number >= 0 else None
         if symbol.section == 0:
@@ -112,7 +117,7 @@ def read_symbols(read_at: ReadAt, where: str) -> Symbols:
         elif _counts(symbol, kind):
             hidden = number >= 0 and bool(number & _HIDDEN)
             one = Defined(number & _NUMBER if number >= 0 else -1, version, hidden)
-            defined[name] = (*defined.get(name, ()), one)
+            defined.setdefault(name, []).append(one)
     return Symbols(tuple(wanted), defined)
 
 
@@ -207,7 +212,8 @@ class _Table:
                 size = self._tags.get(length, 0)
                 data = self.read(self._tags[table], size, "the relocations")
                 data = data[: len(data) - len(data) % entry.size]
-                last = max(last, *(one[1] >> shift for one in entry.iter_unpack(data)), 0)
+                against = (one[1] >> shift for one in entry.iter_unpack(data))
+                last = max(last, max(against, default=0))
         return last
 
     def _words(self, data: bytes) -> Iterator[int]:
