@@ -41,7 +41,6 @@ _HWCAP_EXTENSION = 1 << 62
 _HWCAP_MASK = 0xFFFFFFFF
 # cache_file_new.flags: the byte order that it was written in; 0: from before 2.33.
 _ORDERS = {2: "<", 3: ">"}
-_FLAG_ELF = 1  # of any libc
 _ALIGNMENT = 8  # of the new format behind the old one: ALIGN_CACHE
 
 
@@ -84,11 +83,18 @@ class LoaderCache:
         return sum(map(len, self._raw.entries.values()))
 
     def lookup(
-        self, name: str, flags: int, cpu: Cpu, usable: Callable[[int], bool] | None = None
+        self,
+        name: str,
+        flags: int,
+        cpu: Cpu,
+        usable: Callable[[int], bool] | None = None,
+        *,
+        other_flags: int = 0,
     ) -> str | None:
         """Return the path that the loader would take for ``name``, or None.
 
-        ``flags`` are those of the requester's machine; ``usable`` judges
+        A record with ``flags`` ends the search, one with ``other_flags``
+        counts where there is none (``Machine.lookup_flags``); ``usable`` judges
         legacy hwcap bits (None: none of them are). Of the records for
         glibc-hwcaps levels that ``cpu`` has the best wins; they stand before
         all others, so the first other one ends the search if one was found.
@@ -96,7 +102,7 @@ class LoaderCache:
         best: str | None = None
         best_level = len(cpu.levels)
         for record in self._records(os.fsencode(name)):
-            if record.flags not in {flags, _FLAG_ELF}:
+            if record.flags not in {flags, other_flags}:
                 continue
             if record.subdirectory:
                 if record.subdirectory in cpu.levels[:best_level]:

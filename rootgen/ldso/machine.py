@@ -22,6 +22,7 @@ _EF_LOONGARCH_ABI_DOUBLE = 0x3
 
 # glibc sysdeps/generic/ldconfig.h: FLAG_ELF_LIBC6, and the architecture in the second byte.
 _LIBC6 = 0x0003
+_ANY_LIBC = 0x0001  # FLAG_ELF
 
 
 class Machine(NamedTuple):
@@ -38,6 +39,17 @@ class Machine(NamedTuple):
     interpreters: tuple[str, ...]
     directories: tuple[str, ...]
     capabilities: tuple[str, ...] = ()
+
+    def lookup_flags(self) -> tuple[int, int]:
+        """Return the flags of the cache's records that its loader takes: best, and second best.
+
+        dl-cache.h, ``_dl_cache_check_flags``: a 32-bit machine that has no
+        flags of its own takes libraries of any libc too, arm such as say
+        nothing of floats.
+        """
+        if self.name in {"arm", "armhf"}:
+            return self.cache_flags, _LIBC6
+        return self.cache_flags, _ANY_LIBC if self.cache_flags == _LIBC6 else self.cache_flags
 
 
 def _machine(

@@ -141,11 +141,13 @@ class Root:
         if loaded is None:
             return None
         machine = machine_of(program)
+        flags, other_flags = machine.lookup_flags()
         return loaded.lookup(
             name,
-            machine.cache_flags,
+            flags,
             self.cpu,
             lambda bits: hwcaps.usable(bits, self.cpu, machine, self.loader(program)),
+            other_flags=other_flags,
         )
 
     def _loaded_cache(self) -> cache.LoaderCache | None:

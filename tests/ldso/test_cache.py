@@ -123,7 +123,8 @@ def test_flags() -> None:
     assert cache.lookup("liba.so", X86_64, BASELINE) == "/amd64/liba.so"
     assert cache.lookup("liba.so", 0x0003, BASELINE) == "/i386/liba.so"
     assert cache.lookup("libb.so", X86_64, BASELINE) is None
-    assert cache.lookup("libd.so", X86_64, BASELINE) == "/any/libd.so"
+    assert cache.lookup("libd.so", X86_64, BASELINE) is None
+    assert cache.lookup("libd.so", 0x0003, BASELINE, other_flags=1) == "/any/libd.so"
     assert cache.lookup("lib", X86_64, BASELINE) is None
 
 

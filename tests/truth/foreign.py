@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from rootgen.elf.reader import MAGIC
 from rootgen.sysroot.directory import DirectorySysroot
+from tests.elf.image import Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -161,6 +162,16 @@ def sysroot(architecture: Architecture, packages: Sequence[str]) -> str:
             [done] = run_all(fresh, [["/sbin/ldconfig"]])
             assert done.status == 0, done.errors
     return final
+
+
+def recipe_of(architecture: Architecture) -> Recipe:
+    """Return what every object of ``architecture`` says of itself."""
+    return Recipe(
+        elf_class=architecture.elf_class,
+        byte_order=architecture.byte_order,
+        machine=architecture.machine,
+        flags=architecture.flags,
+    )
 
 
 def usual_root(architecture: Architecture) -> str:

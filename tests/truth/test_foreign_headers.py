@@ -17,7 +17,7 @@ from rootgen.ldso.system import System
 from rootgen.sysroot.directory import host
 from tests.elf.image import Recipe
 from tests.laws.test_loader_trees import Drawn, Tree, agree, write
-from tests.truth.foreign import ARCHITECTURES, CROSS, loader_of, usual_root
+from tests.truth.foreign import ARCHITECTURES, CROSS, loader_of, recipe_of, usual_root
 from tests.truth.loader import parse
 
 if TYPE_CHECKING:
@@ -110,12 +110,7 @@ def test_first_object(name: str, what: str, tmp_path: Path) -> None:
         architecture = {**ARCHITECTURES, **CROSS}[name]
         loader = loader_of(usual_root(architecture), architecture)
         qemu = [f"qemu-{architecture.qemu}-static", "-E", "LD_TRACE_LOADED_OBJECTS=1"]
-        kind = Recipe(
-            elf_class=architecture.elf_class,
-            byte_order=architecture.byte_order,
-            machine=architecture.machine,
-            flags=architecture.flags,
-        )
+        kind = recipe_of(architecture)
     root = os.path.realpath(tmp_path)
     tree = Tree(
         Drawn("bin/prog", ("liba.so", "libb.so"), runpath="@/a:@/b"),

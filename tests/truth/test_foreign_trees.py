@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,9 +15,8 @@ from hypothesis import given, settings
 from rootgen.ldso.cpu import BASELINE, Cpu
 from rootgen.ldso.system import System
 from rootgen.sysroot.directory import host
-from tests.elf.image import Recipe
 from tests.laws.test_loader_trees import Tree, agree, trees, write
-from tests.truth.foreign import ARCHITECTURES, CROSS, Architecture, loader_of, usual_root
+from tests.truth.foreign import ARCHITECTURES, CROSS, Architecture, loader_of, recipe_of, usual_root
 from tests.truth.loader import parse
 
 if TYPE_CHECKING:
@@ -57,13 +57,7 @@ def check(tree: Tree, architecture: Architecture) -> None:
     whose libraries it must pass over.
     """
     loader = loader_of(usual_root(architecture), architecture)
-    kind = Recipe(
-        elf_class=architecture.elf_class,
-        byte_order=architecture.byte_order,
-        machine=architecture.machine,
-        flags=architecture.flags,
-        interpreter=loader.encode(),
-    )
+    kind = replace(recipe_of(architecture), interpreter=loader.encode())
     root = os.path.realpath(tempfile.mkdtemp(prefix="rootgen-tree-"))
     try:
         program = write(translate(tree, architecture), root, kind)
