@@ -14,6 +14,7 @@ from rootgen.rootfs.blame import Blaming, write_error
 from rootgen.rootfs.commit import Endable, Undisturbed, exchange_places, take_free_place
 from rootgen.rootfs.content import Sources, digest_content
 from rootgen.rootfs.destination import Destination, Temporary, lock
+from rootgen.rootfs.flush import flush_names
 from rootgen.rootfs.metadata import Metadata
 from rootgen.rootfs.note import Note, Notes
 from rootgen.rootfs.populate import Place, Population
@@ -188,6 +189,8 @@ class _Writing:
                 return
             aside = destination.aside()
             now = exchange_places(parent, temporary.name, name, old.identity, aside)
+            # Its blocks may be another file's before the names are on the disk.
+            flush_names(temporary.descriptor)
         except OSError as error:
             raise _no_place(destination.shown, error) from error
         destination.remove(now, self._notes)
