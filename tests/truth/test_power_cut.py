@@ -41,8 +41,8 @@ def cut(directory: Path, mode: str, *made: str) -> tuple[set[str], str]:
     states = found["states"]
     told = ", ".join(f"{count} times {name or 'none'}" for name, count in sorted(states.items()))
     figure = (
-        f"power cut {sum(states.values())} times in {found['writes']} writes and {found['flushes']} flushes of ext4 "
-        f"(data={mode}): whole each time, {told}"
+        f"power cut {sum(states.values())} times in {found['writes']} writes and "
+        f"{found['flushes']} flushes of ext4 (data={mode}): whole each time, {told}"
     )
     return set(states), figure
 
