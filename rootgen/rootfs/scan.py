@@ -102,7 +102,11 @@ def manifest_file(path: str) -> Manifest:
     Raises TreeError where it may not be read, PlanError where it is malformed.
     """
     try:
-        with open(path, "rb") as file:
+        # O_NONBLOCK: a fifo must not hold us until somebody writes to it.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise TreeError(f"{path} is neither a tree nor the file of a manifest")
             return parse_manifest(file.read(_LARGEST_MANIFEST))
     except OSError as error:
         raise TreeError(f"cannot read the manifest {path}: {error.strerror}") from error

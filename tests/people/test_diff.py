@@ -61,3 +61,13 @@ def test_neither(tmp_path: Path) -> None:
     done = rootgen("diff", ".", "file", directory=tmp_path)
     assert done.returncode == 1
     assert "not that of a manifest" in done.stderr
+
+
+def test_no_manifest(tmp_path: Path) -> None:
+    """A fifo, a device or a directory of something else is refused at once."""
+    succeed("make", "ls", "--out", "one", directory=tmp_path)
+    os.mkfifo(tmp_path / "fifo")
+    for name in ("fifo", "/dev/zero"):
+        done = rootgen("diff", "one", name, directory=tmp_path, seconds=20)
+        assert done.returncode == 1
+        assert f"{name} is neither a tree nor the file of a manifest" in done.stderr
