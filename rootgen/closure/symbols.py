@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from rootgen.closure.versions import musl_loader
 from rootgen.elf.symbols import Symbols, read_symbols
 from rootgen.ldso.load import How, NeedKind
-from rootgen.ldso.musl import is_musl
 from rootgen.named import NamedTuple
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class SymbolReader:
 
         Weak references may stay undefined and are not told.
         """
-        versioned = not is_musl(load.objects[0].facts.interpreter)
+        versioned = not musl_loader(load)
         scope = [self.symbols(mapped).defined for mapped in _scope(load)]
         found: dict[Undefined, None] = {}
         answers: dict[Wanted, bool] = {}

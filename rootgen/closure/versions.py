@@ -11,7 +11,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from rootgen.elf.versions import Versions, read_versions
-from rootgen.ldso.load import NeedKind
+from rootgen.ldso.load import How, NeedKind
 from rootgen.ldso.musl import is_musl
 from rootgen.named import NamedTuple
 
@@ -35,6 +35,13 @@ class VersionLack(NamedTuple):
     provider: str
     version: str
     lack: Lack
+
+
+def musl_loader(load: Load) -> str:
+    """Return the path of musl's loader where it is that one that makes the process, else ""."""
+    own = load.objects[0].facts.interpreter
+    paths = [mapped.path for mapped in load.objects if mapped.how is How.INTERPRETER]
+    return next((path for path in (own, *paths) if path is not None and is_musl(path)), "")
 
 
 class VersionReader:
@@ -62,7 +69,7 @@ class VersionReader:
 
         Nothing is said of a library that lacks as a whole: that is known.
         """
-        if is_musl(load.objects[0].facts.interpreter):
+        if musl_loader(load):
             return ()
         named = _names(load)
         found: list[VersionLack] = []

@@ -8,9 +8,9 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING
 
+from rootgen.closure.versions import musl_loader
 from rootgen.ldso.load import How, NeedKind
 from rootgen.ldso.machine import machine_of
-from rootgen.ldso.musl import is_musl
 from rootgen.named import NamedTuple
 from rootgen.report.deps_lacks import undefined_words, version_words
 
@@ -56,8 +56,9 @@ def ldd_answer(
     as ``ldd -r`` has it.
     """
     facts = load.objects[0].facts
-    if is_musl(facts.interpreter):
-        return _musl_answer(name, load)
+    own = musl_loader(load)
+    if own:
+        return _musl_answer(name, load, own, undefined)
     if not facts.dynamic or not loader:
         return LddAnswer((), (NOT_DYNAMIC,), 1)
     fatal = next((one for one in load.missing if _is_fatal(one)), None)
@@ -146,9 +147,8 @@ def _first_names(load: Load) -> tuple[dict[int, str], dict[int, list[str]]]:
     return names, lacking
 
 
-def _musl_answer(name: str, load: Load) -> LddAnswer:
+def _musl_answer(name: str, load: Load, own: str, undefined: Sequence[Undefined]) -> LddAnswer:
     """Return what musl's loader prints as ``ldd``: itself first, then in the order of loading."""
-    own = load.objects[0].facts.interpreter or ""
     address = "(0x0)"
     lines = [f"\t{own} {address}"]
     errors: list[str] = []
@@ -162,7 +162,11 @@ def _musl_answer(name: str, load: Load) -> LddAnswer:
             reason = "No such file or directory" if said.startswith("not found") else said
             by = load.objects[need.requester].path if need.requester else name
             errors.append(f"Error loading shared library {need.name}: {reason} (needed by {by})")
-        elif need.target not in seen:
+        elif need.target not in seen and need.name != own:
+            # By its own path it is a file that is there already, of which nothing is said.
             seen.add(need.target)
             lines.append(f"\t{need.name} => {load.objects[need.target].path} {address}")
+    for one in undefined:
+        by = _called(one.object, name, load)
+        errors.append(f"Error relocating {by}: {one.name}: symbol not found")
     return LddAnswer(tuple(lines), tuple(errors), 127 if errors else 0)

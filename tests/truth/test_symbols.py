@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,7 @@ from rootgen.api.deps import Asked, DepsResult, Resolver
 from rootgen.cli.entry import run
 from rootgen.report.deps_lacks import undefined_words
 from tests.truth.compiled import LOADER
-from tests.truth.test_ldd import ours, real
+from tests.truth.test_ldd import MUSL, ours, real
 from tests.truth.test_loader_system import programs
 from tests.truth.test_versions import _compile
 
@@ -127,6 +128,25 @@ def test_as_ldd_says_it(change: str, tree: Path, capfd: pytest.CaptureFixture[st
     mine, theirs = ours(capfd, "--symbols", name), real("-r", name)
     assert sorted(mine[1].splitlines()) == sorted(theirs[1].splitlines())
     assert mine[0] == theirs[0]
+
+
+def test_musl(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Of musl's programs and libraries what musl's loader says, whatever their versions are."""
+    library(tmp_path / "libv.so", "int one(void) { return 1; }", "V_1 { one; };")
+    _compile(
+        "int one(void), two(void); void _start(void) { one(); two(); }", tmp_path / "prog",
+        "-nostdlib", f"-Wl,--dynamic-linker={MUSL}", "-Wl,-rpath,$ORIGIN",
+        "-Wl,--no-as-needed", str(tmp_path / "libv.so"), MUSL,
+        "-Wl,--unresolved-symbols=ignore-all", "-fPIC",
+    )  # fmt: skip
+    name = str(tmp_path / "prog")
+    status = run(["deps", "--format", "ldd", "--symbols", name])
+    captured = capfd.readouterr()
+    done = subprocess.run([MUSL, "--list", name], capture_output=True, text=True)
+    assert captured.err == done.stderr
+    assert status == done.returncode
+    pattern = r"\(0x[0-9a-f]+\)"
+    assert re.sub(pattern, "", captured.out) == re.sub(pattern, "", done.stdout)
 
 
 def test_told(tree: Path, capfd: pytest.CaptureFixture[str]) -> None:
