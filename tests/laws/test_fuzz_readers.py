@@ -27,12 +27,15 @@ from rootgen.profile.model import ImageConfig
 from rootgen.profile.schema import KEYS
 from rootgen.sysroot.memory import draw
 from tests.elf.image import Recipe, build
+from tests.elf.test_rare_hostile import READERS
 from tests.laws.fuzzing import Mutator, Seed, fuzz, number
 from tests.profile.writing import SHIPPED, load, write
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
+
+    from rootgen.elf.image import ReadAt
 
     Figures = Callable[[str, object], None]
 
@@ -86,7 +89,7 @@ def _elf_seeds() -> Iterator[Seed]:
                     extended_numbering=extended,
                 )
                 yield Seed(build(recipe).data)
-    for path in (*_PROGRAMS, *_beside_libc()):
+    for path in (*_PROGRAMS, *_libraries(_LIBRARIES)):
         with open(path, "rb") as file:
             whole = file.read()
         seen = _Bytes(whole)
@@ -96,10 +99,10 @@ def _elf_seeds() -> Iterator[Seed]:
             yield Seed(head, tuple((at, min(at + 1000, len(head))) for at, _ in seen.asked))
 
 
-def _beside_libc() -> Iterator[str]:
+def _libraries(names: Iterable[str]) -> Iterator[str]:
     with open(CACHE_PATH, "rb") as file:
         cache = parse_cache(file.read(), CACHE_PATH)
-    for name in _LIBRARIES:
+    for name in names:
         path = cache.lookup(name, _X86_64, BASELINE)
         if path is not None:
             yield path
@@ -235,6 +238,46 @@ def test_loaders_files_at_length(reader: str, chunk: int, record_property: Figur
     run, _ = _LOADERS_FILES[reader]
     figure = run(number(chunk, anew=True), _CHUNK)
     record_property("figure", f"{figure} (chunk {chunk + 1} of {_AT_LENGTH[reader]})")
+
+
+# Small ones of every machine with glibc.
+_SMALL = ("libdl.so.2", "libpthread.so.0", "libutil.so.1", "librt.so.1")
+
+
+def _rare_seeds(read: Callable[[ReadAt, str], object]) -> Iterator[Seed]:
+    for path in _libraries(_SMALL):
+        with open(path, "rb") as file:
+            whole = file.read()
+        seen = _Bytes(whole)
+        read(seen.read_at, path)
+        yield Seed(whole, tuple((at, min(end, at + 1000, len(whole))) for at, end in seen.asked))
+
+
+def _fuzz_rare(name: str, number_: int, count: int) -> str:
+    reader, limit = READERS[name]
+
+    def read(data: bytes) -> None:
+        file = _Bytes(data)
+        try:
+            reader(file.read_at, "image")
+        finally:
+            assert sum(end - start for start, end in file.asked) <= limit
+
+    mutator = Mutator(tuple(_rare_seeds(reader)), _ELF_WORDS, number_)
+    return f"{name} of ELF files: {fuzz(read, ElfError, mutator, count)}"
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_rare(name: str, record_property: Figures) -> None:
+    """What ELF files say beside their dynamic section."""
+    record_property("figure", _fuzz_rare(name, 0, 500))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", READERS)
+def test_rare_at_length(name: str, record_property: Figures) -> None:
+    """More of them."""
+    record_property("figure", _fuzz_rare(name, number(0, anew=True), _CHUNK))
 
 
 def _fuzz_manifest(number_: int, count: int) -> str:
