@@ -20,6 +20,10 @@ _TLS_BIT = 1 << 63
 _PLATFORM_BITS = {"haswell": 1 << 50, "xeon_phi": 1 << 51}
 _ALL_PLATFORM_BITS = 0xFF << 48
 _CAPABILITY_BITS = {"sse2": 1 << 0, "x86_64": 1 << 1, "avx512_1": 1 << 2}
+# dl-procinfo.h, HWCAP_IMPORTANT: aarch64, arm, s390x.
+_CAPABILITY_BITS |= {"atomics": 1 << 8, "vfp": 1 << 6, "neon": 1 << 12, "zarch": 1 << 1}
+_CAPABILITY_BITS |= {"ldisp": 1 << 4, "eimm": 1 << 5, "dfp": 1 << 6, "vx": 1 << 11}
+_CAPABILITY_BITS |= {"vxe": 1 << 13, "vxe2": 1 << 15}
 
 
 def first_components(cpu: Cpu, machine: Machine) -> tuple[str, ...]:

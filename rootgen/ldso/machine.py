@@ -107,7 +107,7 @@ _MACHINES = {
     "mips-nan2008": _machine("mips-nan2008", 0xC, "", _MIPS),
     "sparc64": _machine("sparc64", 1, "", "/lib64/ld-linux.so.2", "lib64"),
     "m68k": _machine("m68k", 0, "", "/lib/ld.so.1 /lib/ld-musl-m68k.so.1"),
-    "hppa": _machine("hppa", 0, "", "/lib/ld.so.1"),
+    "hppa": _machine("hppa", 0, "PARISC", "/lib/ld.so.1"),
     "sh4": _machine("sh4", 0, "", "/lib/ld-linux.so.2 /lib/ld-musl-sh.so.1"),
     "loongarch64": _machine(
         "loongarch64", 0x12, "loongarch64",

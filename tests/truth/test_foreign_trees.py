@@ -23,24 +23,33 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 # qemu's processors, where they are not the least of their kind.
+_ARM = Cpu(platform="v8l", capabilities=("neon", "vfp"))
 _CPUS = {
-    "armhf": Cpu(platform="v8l"),
-    "armel": Cpu(platform="v8l"),
-    "s390x": Cpu(levels=("z13",)),
+    "arm64": Cpu(capabilities=("atomics",)),
+    "armhf": _ARM,
+    "armel": _ARM,
+    "s390x": Cpu(("z13",), capabilities=tuple("vxe vx eimm ldisp zarch".split())),
     "ppc64el": Cpu(levels=("power9",)),
 }
-# What such a processor takes, and what it does not.
-_LEVELS = {"s390x": ("z13", "z14"), "ppc64el": ("power9", "power10")}
+# Subdirectories that such a processor takes, and some that it does not.
+_LEVELS = {
+    "arm64": ("atomics", "tls/atomics"),
+    "armhf": ("neon/vfp", "vfp"),
+    "armel": ("tls/v8l/neon", "neon"),
+    "s390x": ("glibc-hwcaps/z13", "eimm/zarch"),
+    "ppc64el": ("glibc-hwcaps/power9", "glibc-hwcaps/power10"),
+}
+_NATIVE_LEVELS = ("glibc-hwcaps/x86-64-v2", "glibc-hwcaps/x86-64-v3")
 _PLATFORMS = {"arm64": "aarch64", "armhf": "v8l", "armel": "v8l", "i386": "i686"}
 
 
 def translate(tree: Tree, architecture: Architecture) -> Tree:
     """Return ``tree`` with the names of directories that ``architecture`` has."""
-    levels = _LEVELS.get(architecture.name, ("one", "two"))
+    levels = _LEVELS.get(architecture.name, ("glibc-hwcaps/a", "b"))
 
     def name(path: str) -> str:
         path = path.replace("x86_64-linux-gnu", architecture.triplet)
-        for ours, theirs in zip(("x86-64-v2", "x86-64-v3"), levels, strict=True):
+        for ours, theirs in zip(_NATIVE_LEVELS, levels, strict=True):
             path = path.replace(ours, theirs)
         return path.replace("x86_64", _PLATFORMS.get(architecture.name, "x86_64"))
 
