@@ -206,6 +206,7 @@ class _Process:
             return None, "not found"
         program = self._objects[0].facts
         facts = opened.facts
+        # musl does not look at e_machine: it maps such an object, and fails to relocate it.
         if facts is None or (facts.elf_class, facts.machine, facts.byte_order) != (
             program.elf_class,
             program.machine,
