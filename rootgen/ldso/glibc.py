@@ -31,25 +31,44 @@ def load_program(
     A shared library given as the program is loaded as ``ld.so LIBRARY`` does;
     ``by_name``: so is a program, as ldd(1) does it.
     """
-    process = _Process(root, program, library_path, by_name=by_name)
-    process.run()
-    return process.load()
+    # /proc/self/exe is what the kernel says of the program, so links are resolved
+    # (_dl_get_origin); a library given as the target is opened by its name.
+    is_program = program.facts.interpreter is not None and not by_name
+    name = program.found.path if is_program else program.path
+    secure = bool(program.found.node.mode & _SETS_IDS) and is_program
+    # Where a program is counts by ``$ORIGIN`` alone; else those that say the same load the same,
+    # and in a directory of programs only one in four says something new.
+    key = None if _names_origin(program, library_path) else (program.facts, library_path, secure)
+    load = None if key is None else root.loads.get(key)
+    if load is None:
+        process = _Process(root, program, library_path, posixpath.dirname(name), secure=secure)
+        process.run()
+        load = process.load()
+        if key is not None:
+            root.loads[key] = load
+    return Load((program, *load.objects[1:]), load.needs, load.missing)
+
+
+def _names_origin(program: Mapped, library_path: tuple[str, ...]) -> bool:
+    facts = program.facts
+    paths = (facts.rpath or "", facts.runpath or "", *library_path)
+    return any("$" in text for text in (*paths, *facts.needed, *facts.auxiliary, *facts.filter))
 
 
 class _Process:
     """A process under construction; indexes are into ``_objects``."""
 
     def __init__(
-        self, root: Root, program: Mapped, library_path: tuple[str, ...], *, by_name: bool
+        self,
+        root: Root,
+        program: Mapped,
+        library_path: tuple[str, ...],
+        origin: str,
+        *,
+        secure: bool,
     ) -> None:
         self._root = root
         self._library_path = library_path
-        # /proc/self/exe is what the kernel says of the program, so links are resolved
-        # (_dl_get_origin); a library given as the target is opened by its name.
-        is_program = program.facts.interpreter is not None and not by_name
-        name = program.found.path if is_program else program.path
-        origin = posixpath.dirname(name)
-        secure = bool(program.found.node.mode & _SETS_IDS) and is_program
         self._program = Requester(program.facts, program.path, None, origin, secure=secure)
         self._objects: list[Mapped] = [program]
         # Who brought each in, and what asks for it: of use only where it asks for something new.
@@ -181,9 +200,9 @@ class _Process:
             if outcome.mapped is not None:
                 target = self._map(outcome.mapped, name, index)
         if target is None:
+            self._needs.append((index, written, kind, None))
             # A missing filtee is no failure: then the filter's own symbols count.
             if kind is not NeedKind.AUXILIARY:
-                self._needs.append((index, written, kind, None))
                 self._missing.append(Missing(index, written, kind, outcome.searched, outcome.why))
             return None
         self._needs.append((index, written, kind, target))

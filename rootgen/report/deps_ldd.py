@@ -98,7 +98,7 @@ def _preload_line(missing: Missing) -> str:
 def _object_lines(load: Load, loader: str) -> Iterator[str]:
     facts = load.objects[0].facts
     address = f"(0x{0:0{facts.elf_class // 4}x})"
-    names, lacking = _first_names(load)
+    names, lacking, filtees = _first_names(load)
     waiting = [f"\t{_VDSO.get(machine_of(facts).name, _USUAL_VDSO)} {address}"]
     waiting += [f"\t{one} => not found" for one in lacking.get(0, ())]
     for index, mapped in enumerate(load.objects[1:], 1):
@@ -109,6 +109,7 @@ def _object_lines(load: Load, loader: str) -> Iterator[str]:
         if not is_loader:
             yield from waiting
             waiting = []
+        yield from (f"\t{one} => not found" for one in filtees.get(index, ()))
         if is_loader:
             name, path = name and (facts.interpreter or loader), loader
         elif "/" in name:
@@ -125,14 +126,18 @@ def _stands_for(path: str, loader: str) -> bool:
     return posixpath.basename(path) == posixpath.basename(loader)
 
 
-def _first_names(load: Load) -> tuple[dict[int, str], dict[int, list[str]]]:
-    """Return the name that each object was first asked for by, and what lacks behind each.
+def _first_names(
+    load: Load,
+) -> tuple[dict[int, str], dict[int, list[str]], dict[int, list[str]]]:
+    """Return the name each object was first asked for by, what lacks behind it and before it.
 
     What is not found gets a place in the chain of link maps when it is asked
-    for (``_dl_map_object``, trace_mode): behind all that was mapped before.
+    for (``_dl_map_object``, trace_mode): behind all that was mapped before;
+    a filtee before its filter (``_dl_map_object_deps``).
     """
     names: dict[int, str] = {}
     lacking: dict[int, list[str]] = {}
+    filtees: dict[int, list[str]] = {}
     last = 0
     for need in load.needs:
         if need.kind is NeedKind.INTERPRETER:
@@ -143,8 +148,11 @@ def _first_names(load: Load) -> tuple[dict[int, str], dict[int, list[str]]]:
         elif need.kind is not NeedKind.PRELOAD:
             origin = posixpath.dirname(load.objects[need.requester].path)
             name = need.name.replace("${ORIGIN}", origin).replace("$ORIGIN", origin)
-            lacking.setdefault(last, []).append(name)
-    return names, lacking
+            if need.requester and need.kind in {NeedKind.FILTER, NeedKind.AUXILIARY}:
+                filtees.setdefault(need.requester, []).append(name)
+            else:
+                lacking.setdefault(last, []).append(name)
+    return names, lacking, filtees
 
 
 def _musl_answer(name: str, load: Load, own: str, undefined: Sequence[Undefined]) -> LddAnswer:

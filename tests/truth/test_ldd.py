@@ -116,6 +116,12 @@ TREES: dict[str, list[Thing]] = {
         Thing("prog", ("$ORIGIN/lib/liba.so", "$ORIGIN/gone.so"), program=True),
         Thing("lib/liba.so"),
     ],
+    "filters_of_nothing": [
+        Thing("prog", ("liba.so", "libb.so"), rpath="$ORIGIN/lib", program=True),
+        Thing("lib/liba.so", ("libc1.so",), flags=("--auxiliary=libgone.so",)),
+        Thing("lib/libb.so", ("libaway.so",)),
+        Thing("lib/libc1.so", flags=("--filter=libf.so", "--auxiliary=libg.so")),
+    ],
     "filters": [
         Thing("prog", ("liba.so",), rpath="$ORIGIN/lib", program=True),
         Thing("lib/liba.so", ("libb.so",), flags=("--filter=libf.so", "--auxiliary=libx.so")),
