@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rootgen.elf.facts import ElfFacts
-    from rootgen.ldso.load import Outcome
+    from rootgen.ldso.load import Load, Outcome
     from rootgen.ldso.loader import Loader
     from rootgen.ldso.machine import Machine
     from rootgen.sysroot.port import Found, Sysroot
@@ -72,6 +72,7 @@ class Root:
         self._preloads: tuple[str, ...] | None = None
         self._searched: set[str] = set()
         self.plain: dict[tuple[str, bool, str], Outcome] = {}
+        self.loads: dict[tuple[ElfFacts, tuple[str, ...], bool], Load] = {}
 
     def with_cpu(self, cpu: Cpu) -> Root:
         """Return the same root for another processor; what was read of it is shared."""
