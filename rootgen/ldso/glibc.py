@@ -200,9 +200,9 @@ class _Process:
             if outcome.mapped is not None:
                 target = self._map(outcome.mapped, name, index)
         if target is None:
+            self._needs.append((index, written, kind, None))
             # A missing filtee is no failure: then the filter's own symbols count.
             if kind is not NeedKind.AUXILIARY:
-                self._needs.append((index, written, kind, None))
                 self._missing.append(Missing(index, written, kind, outcome.searched, outcome.why))
             return None
         self._needs.append((index, written, kind, target))
