@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rootgen.api.check import check
-    from rootgen.api.deps import deps
+    from rootgen.api.deps import Asked, Resolver, deps
+    from rootgen.api.deps_graph import chains_to, dependents, retained
     from rootgen.api.diff import diff
     from rootgen.api.make import MakeRequest, MakeResult, make
     from rootgen.api.run import RunRequest, run
@@ -26,28 +27,38 @@ if TYPE_CHECKING:
     from rootgen.errors import RootgenError
 
 __all__ = [
+    "Asked",
     "MakeRequest",
     "MakeResult",
+    "Resolver",
     "RootgenError",
     "RunRequest",
+    "chains_to",
     "check",
+    "dependents",
     "deps",
     "diff",
     "make",
+    "retained",
     "run",
     "why",
 ]
 __version__ = "0.1.0"
 
 _PLACES = {
+    "Asked": "rootgen.api.deps",
     "MakeRequest": "rootgen.api.make",
     "MakeResult": "rootgen.api.make",
+    "Resolver": "rootgen.api.deps",
     "RootgenError": "rootgen.errors",
     "RunRequest": "rootgen.api.run",
+    "chains_to": "rootgen.api.deps_graph",
     "check": "rootgen.api.check",
+    "dependents": "rootgen.api.deps_graph",
     "deps": "rootgen.api.deps",
     "diff": "rootgen.api.diff",
     "make": "rootgen.api.make",
+    "retained": "rootgen.api.deps_graph",
     "run": "rootgen.api.run",
     "why": "rootgen.api.why",
 }

@@ -4,6 +4,7 @@
 ``make``       names and profiles → Plan, proven → tree
 ``run``        a tree and a command → Launch → exit status
 ``deps``       files → what their loader maps
+``deps_graph`` chains to an object, what it retains, who needs it
 ``why``        a tree and a path → the chains that brought it
 ``check``      a tree → drift, and what no longer resolves
 ``diff``       two trees → what makes one of the other
