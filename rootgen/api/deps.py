@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rootgen.api.targets import find_target, open_sysroot, path_within, working_directory
-from rootgen.closure.resolve import interpreters_of
 from rootgen.errors import RootgenError
 from rootgen.ldso.cpu import cpu_of_level, read_cpu
 from rootgen.ldso.machine import machine_of
@@ -116,7 +115,11 @@ class Resolver:
     def resolve(self, target: str) -> DepsResult:
         """Return what ``target`` loads; raise as ``deps``."""
         path = find_target(self.root, target)
-        script = () if self.system.is_elf(path) else interpreters_of(self.root, path)
+        script: tuple[str, ...] = ()
+        if not self.system.is_elf(path):
+            from rootgen.closure.resolve import interpreters_of  # only for what is no ELF file
+
+            script = interpreters_of(self.root, path)
         program = script[-1] if script else path
         result = DepsResult(target, path, self.load(program), script)
         asked = self._asked
