@@ -13,17 +13,15 @@ one, measured on ext4) would be the longest part of a small ``make``.
 
 Nor is the tree that was replaced removed before the exchange itself is on the
 disk: ext4 with data=writeback gives its blocks away at once, and after a power
-failure the old tree would be back, with the bytes of others in its files.
+failure the old tree would be back, with the bytes of others in its files. That
+takes syncfs(2): after an fsync(2) of the new directory alone btrfs has its name,
+and of what is within only the files that were waited for.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class Flush:
@@ -68,20 +66,13 @@ def begin_flush(descriptor: int) -> None:
     os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def flush_names(descriptor: int) -> None:
-    """Write what a directory is called to the disk; raise OSError where that fails."""
-    _flush(os.fsync, descriptor)
-
-
 def flush_file(descriptor: int) -> None:
-    """Write a file's bytes to the disk; raise OSError where that fails."""
-    _flush(os.fdatasync, descriptor)
+    """Write a file's bytes to the disk; raise OSError where that fails.
 
-
-def _flush(call: Callable[[int], None], descriptor: int) -> None:
-    # A file system that has no such thing (EINVAL) has no disk either.
+    A file system that has no such thing (EINVAL) has no disk either.
+    """
     try:
-        call(descriptor)
+        os.fdatasync(descriptor)
     except OSError as error:
         if error.errno not in {errno.EINVAL, errno.EROFS}:
             raise

@@ -14,7 +14,6 @@ from rootgen.rootfs.blame import Blaming, write_error
 from rootgen.rootfs.commit import Endable, Undisturbed, exchange_places, take_free_place
 from rootgen.rootfs.content import Sources, digest_content
 from rootgen.rootfs.destination import Destination, Temporary, lock
-from rootgen.rootfs.flush import flush_names
 from rootgen.rootfs.metadata import Metadata
 from rootgen.rootfs.note import Note, Notes
 from rootgen.rootfs.populate import Place, Population
@@ -187,10 +186,12 @@ class _Writing:
             if old is None or old.is_empty:
                 take_free_place(parent, temporary.name, name)
                 return
+            from rootgen.linux.sync import sync_filesystem
+
             aside = destination.aside()
             now = exchange_places(parent, temporary.name, name, old.identity, aside)
             # Its blocks may be another file's before the names are on the disk.
-            flush_names(temporary.descriptor)
+            sync_filesystem(temporary.descriptor)
         except OSError as error:
             raise _no_place(destination.shown, error) from error
         destination.remove(now, self._notes)
