@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rootgen.api.targets import find_target, open_sysroot, path_within, working_directory
-from rootgen.errors import RootgenError
+from rootgen.errors import RootgenError, UsageError
 from rootgen.ldso.cpu import cpu_of_level, read_cpu
 from rootgen.ldso.machine import machine_of
 from rootgen.ldso.system import System
@@ -62,7 +62,8 @@ class Asked(NamedTuple):
     ``versions``, ``symbols``: check symbol versions, find undefined symbols.
     ``dlopen``: follow the dlopen
     notes of this priority (``required``, ``recommended``, ``suggested``) and
-    of those before it; "" follows none.
+    of those before it; "" follows none. ``kernel``: tell what wants a newer
+    one than this release (``5.10``).
     """
 
     sysroot: str = "/"
@@ -72,6 +73,7 @@ class Asked(NamedTuple):
     versions: bool = False
     dlopen: str = ""
     symbols: bool = False
+    kernel: str = ""
 
 
 def deps(
@@ -83,6 +85,7 @@ def deps(
     versions: bool = False,
     dlopen: str = "",
     symbols: bool = False,
+    kernel: str = "",
 ) -> tuple[DepsResult, ...]:
     """Return what each of ``targets`` would load, resolved within ``sysroot``.
 
@@ -91,7 +94,15 @@ def deps(
     Raises MissingError for a target that is not there and ElfError for one
     that is no program; libraries that lack are in ``load.missing``.
     """
-    asked = Asked(sysroot, library_path, cpu, versions=versions, dlopen=dlopen, symbols=symbols)
+    asked = Asked(
+        sysroot,
+        library_path,
+        cpu,
+        versions=versions,
+        dlopen=dlopen,
+        symbols=symbols,
+        kernel=kernel,
+    )
     resolver = Resolver(asked)
     return tuple([resolver.resolve(target) for target in targets])
 
@@ -123,7 +134,8 @@ class Resolver:
         program = script[-1] if script else path
         result = DepsResult(target, path, self.load(program), script)
         asked = self._asked
-        return self._check(result) if asked.versions or asked.symbols or asked.cpu else result
+        wanted = asked.versions or asked.symbols or asked.cpu or asked.kernel
+        return self._check(result) if wanted else result
 
     def _check(self, result: DepsResult) -> DepsResult:
         if self._checks is None:
@@ -134,8 +146,24 @@ class Resolver:
         return result._replace(
             versions=checks.versions.lacking(load) if asked.versions else None,
             undefined=checks.symbols.undefined(load) if asked.symbols else None,
-            beyond=checks.isa.beyond(load, self.system.cpu.levels) if asked.cpu else None,
+            beyond=self._beyond(load, checks) if asked.cpu or asked.kernel else None,
         )
+
+    def _beyond(self, load: Load, checks: Checks) -> tuple[TooNew, ...]:
+        from rootgen.closure.isa import beyond_kernel, parse_release
+
+        found: tuple[TooNew, ...] = ()
+        if self._asked.cpu:
+            found += checks.isa.beyond(load, self.system.cpu.levels)
+        if self._asked.kernel:
+            release = parse_release(self._asked.kernel)
+            if release is None:
+                raise UsageError(
+                    f"'{self._asked.kernel}' is no release of a kernel",
+                    hint="write it as `uname -r` prints it: 6.1",
+                )
+            found += beyond_kernel(load, release)
+        return found
 
     def load(self, path: str) -> Load:
         """Return the process of the ELF file at ``path``."""

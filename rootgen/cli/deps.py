@@ -41,6 +41,7 @@ class _Given(NamedTuple):
     versions: bool
     dlopen: str | None
     symbols: bool
+    kernel: str
 
 
 @click.command(short_help="Show what the dynamic loader would map.")
@@ -76,6 +77,10 @@ class _Given(NamedTuple):
     "--cpu", type=click.Choice(CPUS),
     help="Take the glibc-hwcaps variants of this processor, and tell what it could not run. "
     "Without it: native for the host's own root, x86-64-v1 elsewhere.",
+)  # fmt: skip
+@click.option(
+    "--kernel", default="", metavar="RELEASE",
+    help="Tell what wants a newer kernel, by its ABI note: 5.10, or what uname -r prints.",
 )  # fmt: skip
 @click.option(
     "--versions", is_flag=True,
@@ -117,6 +122,7 @@ def deps(files: tuple[str, ...], **given: Any) -> int:
             versions=options.versions or as_ldd,
             dlopen=options.dlopen or "",
             symbols=options.symbols,
+            kernel=options.kernel,
         )
     )
     if options.reverse is not None:

@@ -103,12 +103,14 @@ def undefined_json(undefined: Sequence[Undefined]) -> list[object]:
 
 
 def beyond_lines(target: str, beyond: Sequence[TooNew]) -> Iterator[str]:
-    """Say each object that the processor could not run."""
+    """Say each object that the processor or the kernel could not run."""
     for one in beyond:
-        by = printable(one.object)
-        yield f"{printable(target)}: {by}: CPU ISA level is lower than required: {one.level}"
+        what = "CPU ISA level is lower than required"
+        if one.level.startswith("Linux "):
+            what = "the kernel is older than required"
+        yield f"{printable(target)}: {printable(one.object)}: {what}: {one.level}"
 
 
 def beyond_json(beyond: Sequence[TooNew]) -> list[object]:
-    """Return the objects that the processor could not run, as JSON."""
+    """Return the objects that the processor or the kernel could not run, as JSON."""
     return [{"path": one.object, "level": one.level} for one in beyond]

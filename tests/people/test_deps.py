@@ -70,3 +70,20 @@ def test_what_it_could_not_run(tree: Path) -> None:
     json_done = rootgen("deps", "--cpu", "x86-64-v1", "--format", "json", f"{tree}/prog")
     (target,) = json.loads(json_done.stdout)["targets"]
     assert target["beyond"] == [{"path": f"{tree}/lib/libnew.so", "level": "x86-64-v3"}]
+
+
+def test_kernel() -> None:
+    """--kernel names the objects whose ABI note wants a newer one, as readelf shows it."""
+    notes = subprocess.run(
+        ["readelf", "-n", "/bin/bash"], capture_output=True, text=True, check=True
+    ).stdout
+    wanted = notes.partition("OS: Linux, ABI: ")[2].split()[0]
+    older = rootgen("deps", "--kernel", "2.6.1", "bash")
+    assert older.returncode == 1
+    assert f"/usr/bin/bash: the kernel is older than required: Linux {wanted}" in older.stderr
+    for enough in (wanted, "6.1.0-18-amd64", "99"):
+        done = rootgen("deps", "--kernel", enough, "bash")
+        assert (done.returncode, done.stderr) == (0, "")
+    wrong = rootgen("deps", "--kernel", "soon", "bash")
+    assert wrong.returncode == 2
+    assert "'soon' is no release of a kernel" in wrong.stderr
