@@ -5,12 +5,14 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from rootgen.ldso.load import How
 from rootgen.named import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from rootgen.elf.facts import ElfFacts
+    from rootgen.ldso.load import Load
     from rootgen.sysroot.port import Found, Link
 
 
@@ -87,3 +89,16 @@ class Closure(NamedTuple):
     edges: tuple[Edge, ...]
     links: tuple[LinkUse, ...]
     lacking: tuple[Lacking, ...]
+
+
+def edges_of(load: Load) -> Iterator[Edge]:
+    """Return an edge for each need of a process that found its object, in the loader's order."""
+    for need in load.needs:
+        if need.target is None:
+            continue
+        source, target = load.objects[need.requester], load.objects[need.target]
+        how = "" if target.how is How.INTERPRETER else target.how.value
+        kind = EdgeKind(need.kind.value)
+        yield Edge(
+            source.found.path, target.found.path, kind, need.name, target.path, how, target.via
+        )

@@ -17,11 +17,11 @@ from rootgen.closure.graph import (
     Lacking,
     LinkUse,
     Program,
+    edges_of,
 )
 from rootgen.closure.script import DEPTH_LIMIT, LINE_LIMIT, env_program, line_hint, parse_shebang
 from rootgen.elf.reader import is_elf
 from rootgen.errors import ElfError, MissingError, RootgenError, SysrootError
-from rootgen.ldso.load import How
 from rootgen.ldso.machine import machine_of
 from rootgen.sysroot.program import find_program
 
@@ -134,22 +134,7 @@ class Gathering:
         for mapped in load.objects:
             self._files[mapped.found.path] = ClosureFile(mapped.found, mapped.facts)
             self._use_links(mapped.found)
-        for need in load.needs:
-            if need.target is None:
-                continue
-            source, target = load.objects[need.requester], load.objects[need.target]
-            how = "" if target.how is How.INTERPRETER else target.how.value
-            self._edges[
-                Edge(
-                    source.found.path,
-                    target.found.path,
-                    EdgeKind(need.kind.value),
-                    need.name,
-                    target.path,
-                    how,
-                    target.via,
-                )
-            ] = None
+        self._edges.update(dict.fromkeys(edges_of(load)))
         self._lack(load, chain)
 
     def _lack(self, load: Load, chain: tuple[str, ...]) -> None:

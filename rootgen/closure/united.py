@@ -18,8 +18,8 @@ from rootgen.closure.graph import (
     Lacking,
     LinkUse,
     Program,
+    edges_of,
 )
-from rootgen.ldso.load import How
 from rootgen.named import NamedTuple
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def unite(sysroot: Sysroot, processes: Iterable[Process]) -> Closure:
         if process.script:
             real = _add_script(sysroot, process, files, edges)
         programs.append(Program(process.name, process.path, real))
-        edges.update(dict.fromkeys(_edges(load)))
+        edges.update(dict.fromkeys(edges_of(load)))
         lacking.update(dict.fromkeys(_lacking(load)))
     links = dict.fromkeys(
         LinkUse(link, file.found.path) for file in files.values() for link in file.found.links
@@ -75,18 +75,6 @@ def _add_script(
     for (_, before), (path, after) in pairwise(found):
         edges[Edge(before.path, after.path, EdgeKind.SCRIPT, path, path)] = None
     return found[0][1].path if found else process.path
-
-
-def _edges(load: Load) -> Iterable[Edge]:
-    for need in load.needs:
-        if need.target is None:
-            continue
-        source, target = load.objects[need.requester], load.objects[need.target]
-        how = "" if target.how is How.INTERPRETER else target.how.value
-        kind = EdgeKind(need.kind.value)
-        yield Edge(
-            source.found.path, target.found.path, kind, need.name, target.path, how, target.via
-        )
 
 
 def _lacking(load: Load) -> Iterable[Lacking]:
