@@ -60,7 +60,6 @@ class Root:
         self.sysroot = sysroot
         self.cpu = cpu
         self.working_directory = working_directory
-        self.unreadable_cache = ""
         self._configured = configuration
         self._facts: dict[str, ElfFacts] = {}
         self._opened: dict[str, Opened | None] = {}
@@ -83,7 +82,6 @@ class Root:
             working_directory=self.working_directory,
             configuration=self._configured,
         )
-        other.unreadable_cache = self.unreadable_cache
         other._facts, other._opened, other._loaders = self._facts, self._opened, self._loaders
         other._cache, other._cache_read = self._cache, True
         return other
@@ -165,9 +163,8 @@ class Root:
             with self.sysroot.open(found.path) as file:
                 data = file.pread(cache.SIZE_LIMIT, 0)
             return cache.parse_cache(data, found.path)
-        except (LoaderError, SysrootError) as error:
-            # The loader goes on without it; who lacks a library is told of this.
-            self.unreadable_cache = error.what
+        except (LoaderError, SysrootError):
+            # As the loader does: it goes on without a cache that it cannot use.
             return None
 
     def configured_directories(self) -> tuple[str, ...]:

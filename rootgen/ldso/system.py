@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 class System:
     """A root and its loaders; what they read is read once, however many programs ask.
 
-    ``cpu`` chooses among glibc-hwcaps variants; ``working_directory`` is
-    where relative search path elements start; ``configuration`` lets
-    ld.so.conf speak where the root has no ld.so.cache yet.
+    The options are those of ``root.Root``.
     """
 
     def __init__(
@@ -88,7 +86,3 @@ class System:
         """
         requester = Requester(program._replace(rpath=None, runpath=None), "", None)
         return search(self._root, name, requester, requester, ()).mapped
-
-    def unreadable_cache(self) -> str:
-        """Return why ld.so.cache was not used, "" where it was or there is none."""
-        return self._root.unreadable_cache
