@@ -1,0 +1,54 @@
+"""Act one, told: what the program sees of the machine is its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rootgen.sandbox.explain.shell import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rootgen.sandbox.launch import IdMap, Launch
+
+_UNSHARE = {
+    "user": "--user",
+    "mount": "--mount",
+    "pid": "--pid --fork --kill-child",
+    "uts": "--uts",
+    "ipc": "--ipc",
+    "net": "--net",
+    "cgroup": "--cgroup",
+}
+_PURPOSES = {
+    "user": "ids and capabilities of its own; 0 inside is the caller outside",
+    "mount": "a table of mounts of its own, which the caller does not see",
+    "pid": "processes of its own, from process 1 on; they end when that ends",
+    "uts": "a host name of its own",
+    "ipc": "System V and POSIX message queues, semaphores and shared memory of its own",
+    "net": "a network of its own, which has loopback and nothing else",
+    "cgroup": "the group that it is in as the root of all groups",
+}
+
+
+def namespace_lines(launch: Launch) -> Iterator[str]:
+    """Yield the lines on the namespaces, the ids of the user namespace, and the network."""
+    for name in launch.namespaces:
+        yield f"{name:<7} {_PURPOSES[name]}"
+    yield f"$ unshare {' '.join(_UNSHARE[name] for name in launch.namespaces)} …"
+    if launch.id_map is not None:
+        yield from _id_map_lines(launch.id_map)
+    if launch.loopback:
+        yield "$ ip link set lo up"
+    yield f"$ hostname {quote(launch.hostname)}"
+
+
+def _id_map_lines(id_map: IdMap) -> Iterator[str]:
+    for which, lines in (("uid", id_map.uids), ("gid", id_map.gids)):
+        words = [" ".join(map(str, line)) for line in lines]
+        if id_map.helpers is not None:
+            yield f"$ new{which}map PID {' '.join(words)}"
+        else:
+            if which == "gid" and id_map.deny_setgroups:
+                yield "$ echo deny >/proc/PID/setgroups"
+            yield f"$ echo {quote(', '.join(words))} >/proc/PID/{which}_map"

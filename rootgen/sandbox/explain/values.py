@@ -1,0 +1,54 @@
+"""A Launch as values for JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rootgen.linux.mount import MS_RDONLY
+from rootgen.sandbox.launch import Mount
+from rootgen.sandbox.place import flag_words
+
+if TYPE_CHECKING:
+    from rootgen.sandbox.launch import Launch, Step
+
+
+def explain_json(launch: Launch) -> dict[str, object]:
+    """Return the Launch as values for JSON: the same steps, in the same order."""
+    uid, gid, groups = launch.credentials
+    return {
+        "namespaces": list(launch.namespaces),
+        "id_map": launch.id_map._asdict() if launch.id_map is not None else None,
+        "hostname": launch.hostname,
+        "loopback": launch.loopback,
+        "limits": [limit._asdict() for limit in launch.limits],
+        "root": {
+            "path": launch.root,
+            "missing": list(launch.missing),
+            "flags": _flags(launch.root_flags | (MS_RDONLY if launch.read_only else 0)),
+            "change": launch.pivot,
+        },
+        "steps": [_step_json(step) for step in launch.steps],
+        "process": {
+            "command": list(launch.command),
+            "uid": uid,
+            "gid": gid,
+            "groups": None if groups is None else list(groups),
+            "capabilities": list(launch.capabilities),
+            "no_new_privileges": True,
+            "umask": f"{launch.umask:04o}",
+            "environment": dict(launch.environment),
+            "workdir": launch.workdir,
+            "terminal": launch.terminal,
+        },
+    }
+
+
+def _step_json(step: Step) -> dict[str, object]:
+    fields: dict[str, object] = {"kind": type(step).__name__.lower(), **step._asdict()}
+    if isinstance(step, Mount):
+        fields["flags"] = _flags(step.flags)
+    return fields
+
+
+def _flags(flags: int) -> list[str]:
+    return [word for word in flag_words(flags).split(",") if word]
