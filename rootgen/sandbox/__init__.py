@@ -5,10 +5,11 @@ and the tree say, read beforehand) are composed into a ``launch``: every
 step, in its order, as data. ``explain`` tells it; ``perform`` does it.
 
 Pure: ``options``, ``launch``, ``compose``, ``mounts``, ``id_map``,
-``account`` (passwd and group), ``environment``, ``limits``, ``explain``.
-Reading: ``facts``, ``cgroup_facts``. Doing: ``perform`` (the launcher,
-outside), ``inside`` (its child, process 1 of the new namespaces, up to the
-exec), ``place`` (mounts beneath a tree that nobody trusts), ``root`` (the
+``account`` (passwd and group), ``environment``, ``limits``, ``explain``,
+``deadline`` (what a launch whose time is over is sent). Reading: ``facts``,
+``cgroup_facts``. Doing: ``perform`` (the launcher, outside), ``start`` (its
+child made and let begin), ``inside`` (that child, process 1 of the new
+namespaces, up to the exec), ``place`` (mounts beneath a tree that nobody trusts), ``root`` (the
 change of root), ``command`` (the program, found and looked at),
 ``cgroup`` (limits), ``relay`` (the terminal), ``report`` (errors from
 inside), ``nearest`` (what a name that was not found may have meant).

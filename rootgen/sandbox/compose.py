@@ -10,7 +10,7 @@ from rootgen.linux.mount import MS_NODEV, MS_NOSUID, MS_RDONLY
 from rootgen.sandbox.account import find_account
 from rootgen.sandbox.environment import compose_environment
 from rootgen.sandbox.id_map import choose_id_map, is_mapped
-from rootgen.sandbox.launch import Credentials, IdMap, Launch, Mount, Protect, Step
+from rootgen.sandbox.launch import Credentials, IdMap, Launch, Mount, Protect, Step, TimeLimit
 from rootgen.sandbox.mounts import MANIFEST, extra_tmpfs, protections, standard_mounts
 
 if TYPE_CHECKING:
@@ -64,7 +64,14 @@ def compose_launch(command: Sequence[str], options: Options, facts: Facts) -> La
         workdir=options.workdir or "/",
         command=tuple(command),
         terminal=facts.terminal,
+        time_limit=_time_limit(options),
     )
+
+
+def _time_limit(options: Options) -> TimeLimit | None:
+    if options.timeout is None:
+        return None
+    return TimeLimit(options.timeout, options.kill_after)
 
 
 def _limits(options: Options, facts: Facts) -> tuple[Limit, ...]:

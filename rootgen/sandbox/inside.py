@@ -8,6 +8,7 @@ of root the host's Python is out of reach.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import signal
@@ -31,18 +32,24 @@ if TYPE_CHECKING:
     from rootgen.sandbox.launch import Launch
 
 _CHANNEL = 3
+_STREAMS = (0, 1, 2)
 _FAILED = 125
 _COMMAND_LINE = b"rootgen: process 1"
 
 
-def be_process_one(launch: Launch, channel: int, mask: Iterable[int]) -> NoReturn:
+def be_process_one(
+    launch: Launch, channel: int, mask: Iterable[int], streams: tuple[int, int, int]
+) -> NoReturn:
     """Perform ``launch`` in this process, which clone(2) just made; never return.
 
     ``channel`` leads to the launcher; ``mask`` are the signals that the
-    program is to have blocked. What goes wrong is told on the channel.
+    program is to have blocked, ``streams`` the descriptors that become its
+    standard streams. What goes wrong is told on the channel.
     """
     status = _FAILED
     try:
+        if streams != _STREAMS:
+            channel = _take_streams(channel, streams)
         if channel != _CHANNEL:
             os.dup2(channel, _CHANNEL, inheritable=False)
         # Nothing that the caller left open is carried along, not even up to the exec: a
@@ -58,6 +65,15 @@ def be_process_one(launch: Launch, channel: int, mask: Iterable[int]) -> NoRetur
         message.send(_CHANNEL, pack_error(LaunchError(f"process 1 failed: {text}")))
     finally:
         os._exit(status)
+
+
+def _take_streams(channel: int, streams: tuple[int, int, int]) -> int:
+    """Make three descriptors 0, 1 and 2, whatever their numbers were; return the channel's."""
+    # First all out of the way: one could stand where another belongs.
+    moved = [fcntl.fcntl(one, fcntl.F_DUPFD_CLOEXEC, _CHANNEL + 1) for one in (channel, *streams)]
+    for number in _STREAMS:
+        os.dup2(moved[1 + number], number)
+    return moved[0]
 
 
 def _perform(launch: Launch, mask: Iterable[int]) -> int:

@@ -84,6 +84,13 @@ class Credentials(NamedTuple):
     groups: tuple[int, ...] | None = ()
 
 
+class TimeLimit(NamedTuple):
+    """How long it may take: SIGTERM after ``seconds``, SIGKILL ``kill_after`` seconds later."""
+
+    seconds: float
+    kill_after: float
+
+
 class Launch(NamedTuple):
     """The whole of it, in the order in which it is done."""
 
@@ -110,3 +117,5 @@ class Launch(NamedTuple):
     workdir: str
     command: tuple[str, ...]
     terminal: bool
+    # Its end
+    time_limit: TimeLimit | None = None

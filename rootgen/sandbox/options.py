@@ -5,6 +5,8 @@ from __future__ import annotations
 from rootgen.named import NamedTuple
 
 PIVOT_WAYS = ("auto", "pivot_root", "chroot")
+# As docker stop and podman stop have it.
+KILL_AFTER = 10.0
 NETWORKS = ("none", "host")
 
 
@@ -20,7 +22,8 @@ class Options(NamedTuple):
     """The options that ``run`` and ``shell`` share.
 
     ``memory`` is in bytes, ``cpus`` in processors; None sets no limit.
-    ``user`` is ``NAME|UID[:GROUP|GID]``, or empty for 0.
+    ``user`` is ``NAME|UID[:GROUP|GID]``, or empty for 0. ``timeout`` is in
+    seconds, None for ever; ``kill_after`` it SIGTERM is followed by SIGKILL.
     """
 
     binds: tuple[Bind, ...] = ()
@@ -38,3 +41,5 @@ class Options(NamedTuple):
     memory: int | None = None
     cpus: float | None = None
     pids: int | None = None
+    timeout: float | None = None
+    kill_after: float = KILL_AFTER

@@ -1,41 +1,30 @@
-"""The launcher: makes the child in its namespaces, keeps its limits, waits for its end."""
+"""The launcher: keeps a launch's streams, limits and time, and waits for its end."""
 
 from __future__ import annotations
 
-import errno
 import os
-import select
 import signal
+import time
 from typing import TYPE_CHECKING
 
-from rootgen.errors import LaunchError, NotFoundError
-from rootgen.linux import message, namespace, process
+from rootgen.linux import process
 from rootgen.sandbox.cgroup import Groups
-from rootgen.sandbox.inside import be_process_one
+from rootgen.sandbox.deadline import Deadline
 from rootgen.sandbox.place import failure, remove_made
-from rootgen.sandbox.report import GO, unpack_error
 from rootgen.sandbox.signals import CAUGHT, status_of
+from rootgen.sandbox.start import end, error_told, next_message, start
 
 if TYPE_CHECKING:
-    from rootgen.sandbox.launch import IdMap, Launch
+    from rootgen.sandbox.launch import Launch
+    from rootgen.sandbox.start import Child
 
-# The cgroup namespace is not among them: the child unshares it once it is in its group.
-_CLONE_FLAGS = {
-    "user": namespace.CLONE_NEWUSER,
-    "mount": namespace.CLONE_NEWNS,
-    "pid": namespace.CLONE_NEWPID,
-    "uts": namespace.CLONE_NEWUTS,
-    "ipc": namespace.CLONE_NEWIPC,
-    "net": namespace.CLONE_NEWNET,
-    "cgroup": 0,
-}
-_HELPER_OUTPUT_LIMIT = 4096
 _KILLED = 128 + signal.SIGKILL
 
 
 def perform(launch: Launch) -> int:
     """Perform the launch; return the program's exit status (128 + n for signal n).
 
+    Where its time was over that is 124, or 137 where it had to be killed.
     Raises LaunchError (NotFoundError, NotExecutableError) where the program
     was not started. This process must have one thread only.
     """
@@ -55,14 +44,27 @@ def _with_streams(launch: Launch) -> int:
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, CAUGHT)
     try:
         with Groups(launch.limits) as groups:
-            status = _perform(launch, groups, mask)
-            if status == _KILLED and groups.out_of_memory():
-                os.write(2, b"rootgen: out of memory: the limit of --memory was reached\n")
-            return status
+            deadline = Deadline(launch.time_limit, time.monotonic())
+            status = _accompany(launch, start(launch, groups, mask), deadline)
+            for note in ending_notes(launch, status, deadline, groups):
+                os.write(2, f"rootgen: {note}\n".encode())
+            return deadline.status(status)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for descriptor in fillers:
             os.close(descriptor)
+
+
+def ending_notes(launch: Launch, status: int, deadline: Deadline, groups: Groups) -> list[str]:
+    """Return what a person should know of how a launch ended, besides its status."""
+    killed = status == _KILLED
+    if deadline.timed_out and launch.time_limit is not None:
+        seconds, kill_after = launch.time_limit
+        how = f"SIGTERM, and SIGKILL {kill_after:g} s later" if killed else "SIGTERM"
+        return [f"its time of {seconds:g} s was over: ended by {how}"]
+    if killed and groups.out_of_memory():
+        return ["out of memory: the limit of --memory was reached"]
+    return []
 
 
 def _fill_standard_descriptors() -> list[int]:
@@ -79,147 +81,58 @@ def _fill_standard_descriptors() -> list[int]:
         fillers.append(descriptor)
 
 
-def _perform(launch: Launch, groups: Groups, mask: set[int | signal.Signals]) -> int:
-    channel, theirs = message.message_pair()
+def _accompany(launch: Launch, child: Child, deadline: Deadline) -> int:
+    """Relay or pass on signals until the child ends; return how it ended."""
     try:
-        child = _clone(launch)
-        if child == 0:
-            os.close(channel)
-            be_process_one(launch, theirs, mask)
-        os.close(theirs)
-        return _accompany(launch, groups, channel, child)
-    finally:
-        os.close(channel)
-
-
-def _clone(launch: Launch) -> int:
-    flags = 0
-    for name in launch.namespaces:
-        flags |= _CLONE_FLAGS[name]
-    try:
-        return namespace.clone(flags)
-    except OSError as error:
-        doing = f"make the namespaces {', '.join(launch.namespaces)}"
-        raise failure(doing, error, _clone_hint(error, user=launch.id_map is not None)) from error
-
-
-def _clone_hint(error: OSError, *, user: bool) -> str:
-    if user and error.errno in (errno.EPERM, errno.EACCES):
-        return (
-            "user namespaces are forbidden here (sysctl kernel.unprivileged_userns_clone, "
-            "kernel.apparmor_restrict_unprivileged_userns, or a seccomp filter); or be root"
-        )
-    if error.errno in (errno.ENOSPC, errno.EUSERS):
-        return "there are too many namespaces already: see sysctl user.max_user_namespaces"
-    return ""
-
-
-def _accompany(launch: Launch, groups: Groups, channel: int, child: int) -> int:
-    """Let the child begin, relay or pass on signals, and return how it ended."""
-    try:
-        groups.add(child)
-        if launch.id_map is not None:
-            _write_maps(launch.id_map, child)
-        message.send(channel, GO)
-        told = _next_message(channel) if launch.terminal else (b"", None)
-        status = _supervise(child) if told[1] is None else _relay(told[1], child)
+        told = next_message(child.channel) if launch.terminal else (b"", None)
+        if told[1] is None:
+            status = _supervise(child.process, deadline)
+        else:
+            status = _relay(told[1], child.process, deadline)
     except BaseException:
-        # Whatever went wrong out here, nothing goes on in there.
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        end(child)
         raise
-    error = unpack_error(told[0]) or _error_from(channel)
-    if error is None:
-        return status
-    if isinstance(error, NotFoundError) and not error.hint:
-        from rootgen.sandbox.nearest import nearest_hint
-
-        error.hint = nearest_hint(launch)
-    raise error
-
-
-def _write_maps(id_map: IdMap, child: int) -> None:
-    if id_map.helpers is not None:
-        started = [
-            _start_helper(helper, child, lines)
-            for helper, lines in zip(id_map.helpers, (id_map.uids, id_map.gids), strict=True)
-        ]
-        for process_id, output, command in started:
-            _finish_helper(process_id, output, command)
-        return
     try:
-        if id_map.deny_setgroups:
-            namespace.deny_setgroups(child)
-        namespace.write_id_map(child, "uid_map", id_map.uids)
-        namespace.write_id_map(child, "gid_map", id_map.gids)
-    except OSError as error:
-        raise failure(f"write the id map {error.filename}", error) from error
-
-
-def _start_helper(
-    helper: str, child: int, lines: tuple[tuple[int, int, int], ...]
-) -> tuple[int, int, list[str]]:
-    command = [helper, str(child), *(str(number) for line in lines for number in line)]
-    output, theirs = os.pipe()
-    try:
-        actions = [(os.POSIX_SPAWN_DUP2, theirs, 2)]
-        started = os.posix_spawn(helper, command, {}, file_actions=actions, setsigmask=())
-    except OSError as error:
-        os.close(output)
-        raise failure(f"run {helper}", error) from error
+        error = error_told(launch, child.channel, told[0])
     finally:
-        os.close(theirs)
-    return started, output, command
+        os.close(child.channel)
+    if error is not None:
+        raise error
+    return status
 
 
-def _finish_helper(started: int, output: int, command: list[str]) -> None:
-    with open(output, "rb") as file:
-        said = file.read(_HELPER_OUTPUT_LIMIT).decode("utf-8", "replace").strip()
-    if os.waitpid(started, 0)[1] != 0:
-        raise LaunchError(
-            f"{' '.join(command)} failed",
-            why=tuple(said.splitlines()),
-            hint="the ranges must be the user's in /etc/subuid and /etc/subgid",
-        )
-
-
-def _supervise(child: int) -> int:
-    """Pass signals on to the child until it ends; return its exit status."""
+def _supervise(child: int, deadline: Deadline) -> int:
+    """Pass signals on to the child, and what is due, until it ends; return its exit status."""
     while True:
-        number = signal.sigwaitinfo(CAUGHT).si_signo
+        now = time.monotonic()
+        for number in deadline.due(now):
+            os.kill(child, number)
+        number = _next_signal(deadline.patience(now))
         if number == signal.SIGCHLD:
             ended, status = os.waitpid(child, os.WNOHANG)
             if ended:
                 return status_of(status)
-        elif number != signal.SIGWINCH:
+        elif number not in (0, signal.SIGWINCH):
             os.kill(child, number)
             if number == signal.SIGTSTP:
                 # The program stops, and so do we, for the shell that waits for us.
                 os.kill(os.getpid(), signal.SIGSTOP)
 
 
-def _relay(terminal: int, child: int) -> int:
+def _next_signal(patience: float | None) -> int:
+    """Return the next signal that is caught, or 0 where none came in ``patience`` seconds."""
+    if patience is None:
+        return signal.sigwaitinfo(CAUGHT).si_signo
+    told = signal.sigtimedwait(CAUGHT, patience)
+    return told.si_signo if told is not None else 0
+
+
+def _relay(terminal: int, child: int, deadline: Deadline) -> int:
     """Relay the terminal that the child opened to ours; return the child's exit status."""
     from rootgen.sandbox.relay import Relay
 
     signals = process.signal_descriptor(CAUGHT)
     try:
-        return Relay(terminal, child, signals).run()
+        return Relay(terminal, child, signals, deadline).run()
     finally:
         os.close(signals)
-
-
-def _next_message(channel: int) -> tuple[bytes, int | None]:
-    try:
-        return message.receive(channel)
-    except ConnectionResetError:
-        return b"", None
-
-
-def _error_from(channel: int) -> LaunchError | None:
-    """Return the error that the child or the program-to-be told, if one did."""
-    poll = select.poll()
-    poll.register(channel, select.POLLIN)
-    if not poll.poll(0):
-        return None
-    return unpack_error(_next_message(channel)[0])

@@ -16,6 +16,8 @@ from rootgen.sandbox.signals import status_of
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from rootgen.sandbox.deadline import Deadline
+
 _BUFFER = 65536
 _INPUT, _OUTPUT = 0, 1
 # Nobody inside has the terminal open: somebody may open it again.
@@ -86,11 +88,12 @@ class RawTerminal:
 class Relay:
     """One relayed terminal, and the child (process 1 inside) whose end it waits for."""
 
-    def __init__(self, inner: int, child: int, signals: int) -> None:
+    def __init__(self, inner: int, child: int, signals: int, deadline: Deadline) -> None:
         """Take the outer end of the inner terminal, and a descriptor of the caught signals."""
         self._inner = inner
         self._child = child
         self._signals = signals
+        self._time = deadline
         self._screen, self._own_screen = _open_screen()
         self._to_inner = b""
         self._to_screen = b""
@@ -142,12 +145,18 @@ class Relay:
     def _patience(self) -> float | None:
         """Return for how many milliseconds nothing needs to be done; None for ever."""
         now = time.monotonic()
-        if self._deadline is not None:
-            if now >= self._deadline:
-                os.kill(self._child, signal.SIGKILL)
-                self._deadline = now + _GRACE
-            return (self._deadline - now) * 1000
-        return max(self._retry_at - now, 0) * 1000 + 1 if self._retry_at > now else None
+        if self._status is None:
+            for number in self._time.due(now):
+                os.kill(self._child, number)
+        if self._deadline is not None and now >= self._deadline:
+            os.kill(self._child, signal.SIGKILL)
+            self._deadline = now + _GRACE
+        waits = [at - now for at in (self._deadline, self._retry_at) if at is not None and at > now]
+        patience = self._time.patience(now)
+        if patience is not None and self._status is None:
+            waits.append(patience)
+        # Rounded up: poll(2) counts whole milliseconds, and none would be a busy wait.
+        return min(waits) * 1000 + 1 if waits else None
 
     def _read_signals(self, terminal: RawTerminal) -> None:
         while (number := read_signal(self._signals)) is not None:

@@ -40,6 +40,7 @@ def explain_json(launch: Launch) -> dict[str, object]:
             "workdir": launch.workdir,
             "terminal": launch.terminal,
         },
+        "time_limit": launch.time_limit._asdict() if launch.time_limit is not None else None,
     }
 
 

@@ -1,0 +1,177 @@
+"""Process 1 seen from outside: made in its namespaces, mapped, let begin, and what it tells."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import signal
+from typing import TYPE_CHECKING
+
+from rootgen.errors import LaunchError, NotFoundError
+from rootgen.linux import message, namespace
+from rootgen.named import NamedTuple
+from rootgen.sandbox.inside import be_process_one
+from rootgen.sandbox.place import failure
+from rootgen.sandbox.report import GO, unpack_error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rootgen.sandbox.cgroup import Groups
+    from rootgen.sandbox.launch import IdMap, Launch
+
+# The cgroup namespace is not among them: the child unshares it once it is in its group.
+_CLONE_FLAGS = {
+    "user": namespace.CLONE_NEWUSER,
+    "mount": namespace.CLONE_NEWNS,
+    "pid": namespace.CLONE_NEWPID,
+    "uts": namespace.CLONE_NEWUTS,
+    "ipc": namespace.CLONE_NEWIPC,
+    "net": namespace.CLONE_NEWNET,
+    "cgroup": 0,
+}
+_HELPER_OUTPUT_LIMIT = 4096
+
+
+class Child(NamedTuple):
+    """Process 1 of a launch: its id out here, and the channel on which it tells."""
+
+    process: int
+    channel: int
+
+
+def start(
+    launch: Launch, groups: Groups, mask: Iterable[int], streams: tuple[int, int, int] = (0, 1, 2)
+) -> Child:
+    """Make process 1 in its namespaces and groups, and let it begin; return it.
+
+    ``mask`` are the signals that the program is to have blocked, ``streams``
+    the descriptors of ours that become its standard streams. Whoever calls
+    waits for the child and closes the channel. Raises LaunchError; then
+    nothing is left of it. This process must have one thread only.
+    """
+    channel, theirs = message.message_pair()
+    try:
+        child = _clone(launch)
+        if child == 0:
+            os.close(channel)
+            be_process_one(launch, theirs, mask, streams)
+    except BaseException:
+        os.close(channel)
+        raise
+    finally:
+        os.close(theirs)
+    try:
+        groups.add(child)
+        if launch.id_map is not None:
+            _write_maps(launch.id_map, child)
+        message.send(channel, GO)
+    except BaseException:
+        # Whatever went wrong out here, nothing goes on in there.
+        end(Child(child, channel))
+        raise
+    return Child(child, channel)
+
+
+def end(child: Child) -> None:
+    """Kill process 1, wait until it and all that it had are gone, and close its channel."""
+    os.kill(child.process, signal.SIGKILL)
+    os.waitpid(child.process, 0)
+    os.close(child.channel)
+
+
+def next_message(channel: int) -> tuple[bytes, int | None]:
+    """Return what process 1 tells next and the descriptor that came with it; empty at its end."""
+    try:
+        return message.receive(channel)
+    except ConnectionResetError:
+        return b"", None
+
+
+def error_told(launch: Launch, channel: int, told: bytes = b"") -> LaunchError | None:
+    """Return the error that process 1 or the program-to-be told, if one did.
+
+    ``told`` is what was received before.
+    """
+    error = unpack_error(told)
+    if error is None and _has_message(channel):
+        error = unpack_error(next_message(channel)[0])
+    if isinstance(error, NotFoundError) and not error.hint:
+        from rootgen.sandbox.nearest import nearest_hint
+
+        error.hint = nearest_hint(launch)
+    return error
+
+
+def _has_message(channel: int) -> bool:
+    poll = select.poll()
+    poll.register(channel, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _clone(launch: Launch) -> int:
+    flags = 0
+    for name in launch.namespaces:
+        flags |= _CLONE_FLAGS[name]
+    try:
+        return namespace.clone(flags)
+    except OSError as error:
+        doing = f"make the namespaces {', '.join(launch.namespaces)}"
+        raise failure(doing, error, _clone_hint(error, user=launch.id_map is not None)) from error
+
+
+def _clone_hint(error: OSError, *, user: bool) -> str:
+    if user and error.errno in (errno.EPERM, errno.EACCES):
+        return (
+            "user namespaces are forbidden here (sysctl kernel.unprivileged_userns_clone, "
+            "kernel.apparmor_restrict_unprivileged_userns, or a seccomp filter); or be root"
+        )
+    if error.errno in (errno.ENOSPC, errno.EUSERS):
+        return "there are too many namespaces already: see sysctl user.max_user_namespaces"
+    return ""
+
+
+def _write_maps(id_map: IdMap, child: int) -> None:
+    if id_map.helpers is not None:
+        started = [
+            _start_helper(helper, child, lines)
+            for helper, lines in zip(id_map.helpers, (id_map.uids, id_map.gids), strict=True)
+        ]
+        for process_id, output, command in started:
+            _finish_helper(process_id, output, command)
+        return
+    try:
+        if id_map.deny_setgroups:
+            namespace.deny_setgroups(child)
+        namespace.write_id_map(child, "uid_map", id_map.uids)
+        namespace.write_id_map(child, "gid_map", id_map.gids)
+    except OSError as error:
+        raise failure(f"write the id map {error.filename}", error) from error
+
+
+def _start_helper(
+    helper: str, child: int, lines: tuple[tuple[int, int, int], ...]
+) -> tuple[int, int, list[str]]:
+    command = [helper, str(child), *(str(number) for line in lines for number in line)]
+    output, theirs = os.pipe()
+    try:
+        actions = [(os.POSIX_SPAWN_DUP2, theirs, 2)]
+        started = os.posix_spawn(helper, command, {}, file_actions=actions, setsigmask=())
+    except OSError as error:
+        os.close(output)
+        raise failure(f"run {helper}", error) from error
+    finally:
+        os.close(theirs)
+    return started, output, command
+
+
+def _finish_helper(started: int, output: int, command: list[str]) -> None:
+    with open(output, "rb") as file:
+        said = file.read(_HELPER_OUTPUT_LIMIT).decode("utf-8", "replace").strip()
+    if os.waitpid(started, 0)[1] != 0:
+        raise LaunchError(
+            f"{' '.join(command)} failed",
+            why=tuple(said.splitlines()),
+            hint="the ranges must be the user's in /etc/subuid and /etc/subgid",
+        )
