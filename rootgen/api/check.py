@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from rootgen.closure.resolve import Gathering
 from rootgen.errors import ElfError, LoaderError, MissingError, SysrootError
 from rootgen.ldso.system import System
+from rootgen.named import TYPE_CHECKING
 from rootgen.plan.entry import ReasonKind
 from rootgen.report.changes import CheckReport, Lack
 from rootgen.rootfs.drift import drift_of

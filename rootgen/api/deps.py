@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rootgen.api.targets import find_target, open_sysroot, path_within, working_directory
 from rootgen.errors import RootgenError, UsageError
 from rootgen.ldso.cpu import cpu_of_level, read_cpu
 from rootgen.ldso.machine import machine_of
 from rootgen.ldso.system import System
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import posixpath
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from rootgen.closure.graph import Closure, Edge
 from rootgen.closure.united import Process, unite
 from rootgen.elf.reader import is_elf
 from rootgen.errors import ElfError, MissingError, RootgenError, SysrootError
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sysroot.port import Kind
 from rootgen.sysroot.program import SEARCH_PATH
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from rootgen.errors import TreeError
 from rootgen.layer.difference import NOT_OF_THE_DIGEST, NOT_OF_THE_TARGET, difference
+from rootgen.named import TYPE_CHECKING
 from rootgen.rootfs.scan import manifest_file, scan_tree
 
 if TYPE_CHECKING:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rootgen.closure.graph import EdgeKind
 from rootgen.closure.script import line_hint
 from rootgen.errors import MissingError
+from rootgen.named import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from rootgen.api.targets import open_sysroot, path_within
 from rootgen.errors import PlanError, UsageError
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.plan.as_sysroot import PlanSysroot
 from rootgen.plan.assemble import Assembly, Wish, assemble, with_entry
 from rootgen.plan.proof import divergences

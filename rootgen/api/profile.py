@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rootgen.errors import ProfileError
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.profile.catalog import list_shipped
 from rootgen.profile.read import load_profiles
 from rootgen.profile.shipped import shipped_directory

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
 
 from rootgen.errors import NotFoundError, PlanError
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sandbox.compose import compose_launch
 from rootgen.sandbox.environment import DEFAULT_PATH
 from rootgen.sandbox.facts import first_program, read_facts, read_line_beneath

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from rootgen.errors import MissingError
+from rootgen.named import TYPE_CHECKING
 from rootgen.plan.as_sysroot import PlanSysroot
 from rootgen.plan.entry import ReasonKind
 from rootgen.report.chain import Step, Why

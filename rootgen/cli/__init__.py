@@ -1,9 +1,11 @@
 """The command line: options → one call of ``rootgen.api`` → what is printed.
 
-``entry`` is where the process starts and the only place that exits;
-``commands`` is the table of commands, each in its own module, imported when
-it is used; ``group`` makes click live with that. ``output`` writes,
-``launch`` holds the options that ``run`` and ``shell`` share,
+``entry`` is where the process starts and the only place that exits.
+``command`` is what a command, an argument and an option are; ``commands``
+the table of commands, each in its own module, imported when it is used.
+``parse`` reads a well-formed command line; ``with_click`` everything else,
+help and mistakes, by the same definitions. ``output`` writes, ``launch``
+holds the options that ``run`` and ``shell`` share,
 ``reference`` renders ``docs/cli-reference.md``.
 """
 
@@ -13,6 +15,6 @@ import gc
 # looking through it again and again is a tenth of their cost.
 gc.set_threshold(100_000, 50, 50)
 
-from rootgen.cli.entry import main  # noqa: E402 - click is imported behind the line above
+from rootgen.cli.entry import main  # noqa: E402 - imported behind the line above
 
 __all__ = ["main"]

@@ -5,17 +5,13 @@ from __future__ import annotations
 import os
 import sys
 
-import click
-
 from rootgen.api.check import check as check_tree
+from rootgen.cli.command import Argument, Command, flag
 from rootgen.cli.output import output_palette, write_json, write_lines
 from rootgen.report.changes import check_json, check_lines
 from rootgen.report.progress import ProgressLine
 
 
-@click.command(short_help="Tell what changed, and what does not resolve.")
-@click.argument("rootfs", metavar="ROOTFS")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def check(rootfs: str, *, as_json: bool) -> int:
     """Tell what changed in ROOTFS since it was made, and what its programs do not find.
 
@@ -35,3 +31,14 @@ def check(rootfs: str, *, as_json: bool) -> int:
     else:
         write_lines(check_lines(report, output_palette()))
     return 0 if report.is_clean() else 1
+
+
+COMMAND = Command(
+    "check",
+    "Tell what changed, and what does not resolve.",
+    check,
+    (
+        Argument("rootfs", "ROOTFS"),
+        flag("--json", "Print the result as JSON.", dest="as_json"),
+    ),
+)

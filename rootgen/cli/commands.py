@@ -1,48 +1,42 @@
-"""The table of commands, and the group that they belong to."""
+"""The table of commands."""
 
 from __future__ import annotations
 
-import click
+from rootgen.cli.command import Group, Named
 
-from rootgen import __version__
-from rootgen.cli.group import LazyGroup, Named
+_PROFILE = Group(
+    "List and check profiles.",
+    """List the profiles that come with rootgen; check your own.
 
-COMMANDS = {
-    "make": Named("rootgen.cli.make", "make", "Write the root file system that programs need."),
-    "shell": Named("rootgen.cli.shell", "shell", "Open the best shell in a root file system."),
-    "run": Named("rootgen.cli.run", "run", "Run one command in a root file system."),
-    "deps": Named("rootgen.cli.deps", "deps", "Show what the dynamic loader would map."),
-    "why": Named("rootgen.cli.why", "why", "Tell why a file is in a root file system."),
-    "check": Named("rootgen.cli.check", "check", "Tell what changed, and what does not resolve."),
-    "diff": Named("rootgen.cli.diff", "diff", "Compare two root file systems."),
-    "profile": Named("rootgen.cli.profile", "profile", "List and check profiles."),
-}
-_HELP = """Names of programs in, the smallest root file system that runs them out.
+    \b
+      rootgen profile list
+      rootgen profile lint ./server.yaml
+    """,
+    {
+        "list": Named("rootgen.cli.profile_list", "List the shipped profiles."),
+        "lint": Named("rootgen.cli.profile_lint", "Check profiles for mistakes."),
+    },
+)
 
-\b
-  rootgen make bash ls --out ./rootfs     write it
-  rootgen shell ./rootfs                  be in it
-  rootgen run ./rootfs -- ls /            run one command in it
-  rootgen deps git                        what a program loads, found without running it
-  rootgen why ./rootfs /usr/bin/bash      the reason for a file
-"""
+COMMANDS = Group(
+    "Make the smallest root file systems, and run them.",
+    """Names of programs in, the smallest root file system that runs them out.
 
-
-@click.pass_context
-def _without_command(context: click.Context) -> int:
-    if context.invoked_subcommand is None:
-        click.echo(context.get_help(), err=True)
-        return 2
-    return 0
-
-
-rootgen = click.version_option(__version__, prog_name="rootgen", message="%(prog)s %(version)s")(
-    LazyGroup(
-        "rootgen",
-        COMMANDS,
-        help=_HELP,
-        callback=_without_command,
-        invoke_without_command=True,
-        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    )
+    \b
+      rootgen make bash ls --out ./rootfs     write it
+      rootgen shell ./rootfs                  be in it
+      rootgen run ./rootfs -- ls /            run one command in it
+      rootgen deps git                        what a program loads, found without running it
+      rootgen why ./rootfs /usr/bin/bash      the reason for a file
+    """,
+    {
+        "make": Named("rootgen.cli.make", "Write the root file system that programs need."),
+        "shell": Named("rootgen.cli.shell", "Open the best shell in a root file system."),
+        "run": Named("rootgen.cli.run", "Run one command in a root file system."),
+        "deps": Named("rootgen.cli.deps", "Show what the dynamic loader would map."),
+        "why": Named("rootgen.cli.why", "Tell why a file is in a root file system."),
+        "check": Named("rootgen.cli.check", "Tell what changed, and what does not resolve."),
+        "diff": Named("rootgen.cli.diff", "Compare two root file systems."),
+        "profile": _PROFILE,
+    },
 )

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import click
-
 from rootgen.api.deps import CPUS, PRIORITIES, Asked, Refused, Resolver
+from rootgen.cli.command import Argument, Command, Option, OptionError, flag
 from rootgen.cli.output import (
     output_palette,
     write_errors,
@@ -15,12 +12,13 @@ from rootgen.cli.output import (
     write_notes,
 )
 from rootgen.errors import ElfError
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.report.deps import deps_json, list_lines, missing_lines, tree_lines
 from rootgen.report.words import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import Any
 
     from rootgen.api.deps import DepsResult
 
@@ -44,57 +42,6 @@ class _Given(NamedTuple):
     kernel: str
 
 
-@click.command(short_help="Show what the dynamic loader would map.")
-@click.argument("files", nargs=-1, metavar="FILE...")
-@click.option("--sysroot", default="/", metavar="DIR", help="Resolve within this root.")
-@click.option(
-    "--format", "form", type=click.Choice(_FORMATS), default="tree", show_default=True,
-    help="tree: who needs what, and how it was found. list: one path a line, in load order. "
-    "ldd: what ldd prints but for addresses, with its exit status. "
-    "dot, mermaid: one graph of all FILEs.",
-)  # fmt: skip
-@click.option(
-    "--why", metavar="NAME",
-    help="Show every shortest chain from each FILE to NAME, a soname or a path.",
-)  # fmt: skip
-@click.option(
-    "--dominators", is_flag=True,
-    help="Show what would go with each object, in bytes, the most first.",
-)  # fmt: skip
-@click.option(
-    "--reverse", metavar="LIB",
-    help="Show which programs need LIB, a soname or a path: of FILEs, or of a directory.",
-)  # fmt: skip
-@click.option(
-    "--in", "directories", metavar="DIR", multiple=True,
-    help="Where --reverse looks for programs.  [default: the root's PATH]",
-)  # fmt: skip
-@click.option(
-    "--library-path", default="", metavar="DIR:DIR",
-    help="Search as if LD_LIBRARY_PATH were this; the caller's own is not looked at.",
-)  # fmt: skip
-@click.option(
-    "--cpu", type=click.Choice(CPUS),
-    help="Take the glibc-hwcaps variants of this processor, and tell what it could not run. "
-    "Without it: native for the host's own root, x86-64-v1 elsewhere.",
-)  # fmt: skip
-@click.option(
-    "--kernel", default="", metavar="RELEASE",
-    help="Tell what wants a newer kernel, by its ABI note: 5.10, or what uname -r prints.",
-)  # fmt: skip
-@click.option(
-    "--versions", is_flag=True,
-    help="Check symbol versions as well: those that an object wants and its library lacks.",
-)  # fmt: skip
-@click.option(
-    "--symbols", is_flag=True,
-    help="Tell the undefined symbols that no object defines, as ldd -r.",
-)  # fmt: skip
-@click.option(
-    "--dlopen", type=click.Choice(PRIORITIES),
-    help="Follow what objects say that they dlopen (.note.dlopen), of this priority and above. "
-    "A required library that is not there is missing.",
-)  # fmt: skip
 def deps(files: tuple[str, ...], **given: Any) -> int:
     """Show what the dynamic loader would map for each FILE, without running it.
 
@@ -166,17 +113,16 @@ def _check(files: Sequence[str], options: _Given) -> None:
     }
     wanted = [name for name, given in analyses.items() if given]
     if len(wanted) > 1:
-        raise click.UsageError(f"{' and '.join(wanted)} are different questions: ask one")
+        raise OptionError(f"{' and '.join(wanted)} are different questions: ask one")
     forms = ("tree", "list", "json") if wanted == ["--reverse"] else ("tree", "json")
     if wanted and options.form not in forms:
-        raise click.UsageError(f"{wanted[0]} has the formats {', '.join(forms)}")
+        raise OptionError(f"{wanted[0]} has the formats {', '.join(forms)}")
     if options.directories and (files or wanted != ["--reverse"]):
-        raise click.UsageError("--in says where --reverse looks, in place of FILEs")
+        raise OptionError("--in says where --reverse looks, in place of FILEs")
     if options.dlopen and options.form == "ldd":
-        raise click.UsageError("ldd knows nothing of --dlopen: ask for another --format")
+        raise OptionError("ldd knows nothing of --dlopen: ask for another --format")
     if not files and wanted != ["--reverse"]:
-        context = click.get_current_context()
-        raise click.MissingParameter(ctx=context, param=context.command.params[0])
+        raise OptionError("Missing argument 'FILE...'.")
 
 
 def _show(results: Sequence[DepsResult], options: _Given) -> None:
@@ -231,3 +177,59 @@ def _ldd(resolver: Resolver, files: Sequence[str]) -> int:
             write_errors(answer.errors)
             status = status or answer.status
     return status
+
+
+COMMAND = Command(
+    "deps",
+    "Show what the dynamic loader would map.",
+    deps,
+    (
+        Argument("files", "FILE...", many=True, required=False),
+        Option(
+            ("--sysroot",), "sysroot", metavar="DIR", default="/",
+            help="Resolve within this root.",
+        ),
+        Option(
+            ("--format",), "form", kind="choice", choices=_FORMATS, default="tree", shown=True,
+            help="tree: who needs what, and how it was found. list: one path a line, in load "
+            "order. ldd: what ldd prints but for addresses, with its exit status. "
+            "dot, mermaid: one graph of all FILEs.",
+        ),
+        Option(
+            ("--why",), "why", metavar="NAME", default=None,
+            help="Show every shortest chain from each FILE to NAME, a soname or a path.",
+        ),
+        flag("--dominators", "Show what would go with each object, in bytes, the most first."),
+        Option(
+            ("--reverse",), "reverse", metavar="LIB", default=None,
+            help="Show which programs need LIB, a soname or a path: of FILEs, or of a directory.",
+        ),
+        Option(
+            ("--in",), "directories", metavar="DIR", multiple=True,
+            help="Where --reverse looks for programs.  [default: the root's PATH]",
+        ),
+        Option(
+            ("--library-path",), "library_path", metavar="DIR:DIR",
+            help="Search as if LD_LIBRARY_PATH were this; the caller's own is not looked at.",
+        ),
+        Option(
+            ("--cpu",), "cpu", kind="choice", choices=CPUS, default=None,
+            help="Take the glibc-hwcaps variants of this processor, and tell what it could not "
+            "run. Without it: native for the host's own root, x86-64-v1 elsewhere.",
+        ),
+        Option(
+            ("--kernel",), "kernel", metavar="RELEASE",
+            help="Tell what wants a newer kernel, by its ABI note: 5.10, or what uname -r prints.",
+        ),
+        flag(
+            "--versions",
+            "Check symbol versions as well: those that an object wants and its library lacks.",
+        ),
+        flag("--symbols", "Tell the undefined symbols that no object defines, as ldd -r."),
+        Option(
+            ("--dlopen",), "dlopen", kind="choice", choices=PRIORITIES, default=None,
+            help="Follow what objects say that they dlopen (.note.dlopen), of this priority and "
+            "above. A required library that is not there is missing.",
+        ),
+    ),
+)  # fmt: skip

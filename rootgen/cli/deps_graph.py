@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rootgen.api.deps_graph import chains_to, dependents, graph, retained
 from rootgen.cli.output import output_palette, write_json, write_lines, write_notes
+from rootgen.named import TYPE_CHECKING
 from rootgen.report.deps_graph import (
     chain_lines,
     chains_json,

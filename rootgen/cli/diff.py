@@ -5,19 +5,13 @@ from __future__ import annotations
 import os
 import sys
 
-import click
-
 from rootgen.api.diff import diff as compare
+from rootgen.cli.command import Argument, Command, flag
 from rootgen.cli.output import output_palette, write_json, write_lines
 from rootgen.report.changes import difference_json, difference_lines
 from rootgen.report.progress import ProgressLine
 
 
-@click.command(short_help="Compare two root file systems.")
-@click.argument("before", metavar="A")
-@click.argument("after", metavar="B")
-@click.option("--times", is_flag=True, help="Compare modification times as well.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def diff(before: str, after: str, *, times: bool, as_json: bool) -> int:
     """Tell what B has that A has not (+), what it lacks (-), and what differs (~).
 
@@ -37,3 +31,16 @@ def diff(before: str, after: str, *, times: bool, as_json: bool) -> int:
     else:
         write_lines(difference_lines(change, output_palette()))
     return 0 if change.is_empty() else 1
+
+
+COMMAND = Command(
+    "diff",
+    "Compare two root file systems.",
+    diff,
+    (
+        Argument("before", "A"),
+        Argument("after", "B"),
+        flag("--times", "Compare modification times as well."),
+        flag("--json", "Print the result as JSON.", dest="as_json"),
+    ),
+)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from typing import TYPE_CHECKING, NoReturn
 
-import click
-
-from rootgen.cli.commands import rootgen
+from rootgen.cli.command import OptionError
+from rootgen.cli.commands import COMMANDS
+from rootgen.cli.parse import find_command, parse
 from rootgen.cli.streams import prepare_streams
 from rootgen.errors import RootgenError
+from rootgen.named import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import NoReturn
 
 # What a shell reports of a program that SIGINT or SIGPIPE ended: 128 + n.
 _INTERRUPTED = 130
@@ -25,7 +26,9 @@ def main() -> NoReturn:
     """Run the command line of this process and exit with its status."""
     prepare_streams()
     if "_ROOTGEN_COMPLETE" in os.environ:
-        rootgen.main(prog_name="rootgen")
+        from rootgen.cli.with_click import root
+
+        root().main(prog_name="rootgen")
     status = run(sys.argv[1:])
     try:
         sys.stdout.flush()
@@ -43,18 +46,15 @@ def main() -> NoReturn:
 def run(arguments: Sequence[str]) -> int:
     """Perform one command line and return its exit status; nothing is raised."""
     try:
-        with rootgen.make_context("rootgen", list(arguments)) as context:
-            status = rootgen.invoke(context)
-            sys.stdout.flush()
-    except click.exceptions.Exit as exit_:
-        return exit_.exit_code
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
+        return _perform(arguments)
+    except OptionError as error:
+        from rootgen.cli.with_click import show_error
+
+        return show_error(arguments, error)
     except RootgenError as error:
         sys.stderr.write(f"rootgen: {_shown(error)}\n")
         return error.exit_status
-    except (KeyboardInterrupt, click.Abort):
+    except KeyboardInterrupt:
         sys.stderr.write("rootgen: interrupted\n")
         return _INTERRUPTED
     except BrokenPipeError:
@@ -63,7 +63,21 @@ def run(arguments: Sequence[str]) -> int:
     except OSError as error:
         sys.stderr.write(f"rootgen: {_told(error)}\n")
         return 1
-    return status if isinstance(status, int) else 0
+
+
+def _perform(arguments: Sequence[str]) -> int:
+    found = find_command(COMMANDS, arguments)
+    if found is not None:
+        named, words = found
+        command = named.load()
+        values = parse(command, words)
+        if values is not None:
+            status = command.run(**values)
+            sys.stdout.flush()
+            return status or 0
+    from rootgen.cli.with_click import run as run_with_click
+
+    return run_with_click(arguments)
 
 
 def _told(error: OSError) -> str:

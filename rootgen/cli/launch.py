@@ -5,99 +5,82 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from typing import TYPE_CHECKING, Any
-
-import click
 
 from rootgen.api.run import RunRequest, compose_run, run
+from rootgen.cli.command import Option, OptionError, flag
+from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.options import NETWORKS, PIVOT_WAYS, Bind, Options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from typing import Any
 
 _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _LIMIT = 1 << 62
 _PIDS_LIMIT = 1 << 22  # PID_MAX_LIMIT
 _HOSTNAME_LIMIT = 64  # __NEW_UTS_LEN
 
-_OPTIONS = (
-    click.option(
-        "--bind", "binds", multiple=True, metavar="SRC:DEST[:ro]",
+LAUNCH_OPTIONS = (
+    Option(
+        ("--bind",), "binds", metavar="SRC:DEST[:ro]", multiple=True,
         help="Show a file or directory of the host at DEST inside; :ro for reading only.",
     ),
-    click.option(
-        "--tmpfs", multiple=True, metavar="DEST",
+    Option(
+        ("--tmpfs",), "tmpfs", metavar="DEST", multiple=True,
         help="Mount an empty file system at DEST, gone afterwards.",
     ),
-    click.option(
-        "-e", "--env", multiple=True, metavar="NAME[=VALUE]",
+    Option(
+        ("-e", "--env"), "env", metavar="NAME[=VALUE]", multiple=True,
         help="Set a variable; without a value, the caller's.",
     ),
-    click.option(
-        "--clear-env", is_flag=True,
-        help="Bring nothing of the caller's environment, not even TERM and LANG.",
-    ),
-    click.option(
-        "-u", "--user", default="", metavar="NAME|UID[:GROUP|GID]",
+    flag("--clear-env", "Bring nothing of the caller's environment, not even TERM and LANG."),
+    Option(
+        ("-u", "--user"), "user", metavar="NAME|UID[:GROUP|GID]",
         help="Be this user of the tree's own passwd.  [default: 0]",
     ),
-    click.option(
-        "-w", "--workdir", default="", metavar="DIR", help="Start in DIR.  [default: /]",
+    Option(("-w", "--workdir"), "workdir", metavar="DIR", help="Start in DIR.  [default: /]"),
+    Option(
+        ("--hostname",), "hostname", metavar="NAME",
+        help="The host name inside.  [default: rootgen]",
     ),
-    click.option(
-        "--hostname", default="", metavar="NAME", help="The host name inside.  [default: rootgen]",
-    ),
-    click.option(
-        "--net", "network", type=click.Choice(NETWORKS), default="none", show_default=True,
+    Option(
+        ("--net",), "network", kind="choice", choices=NETWORKS, default="none", shown=True,
         help="none: loopback and nothing else. host: the network of the caller.",
     ),
-    click.option("--read-only", is_flag=True, help="Let nothing of the tree be written."),
-    click.option(
-        "--memory", default="", metavar="SIZE",
+    flag("--read-only", "Let nothing of the tree be written."),
+    Option(
+        ("--memory",), "memory", metavar="SIZE",
         help="No more memory than this, swap included: 256M, 2G.",
     ),
-    click.option(
-        "--cpus", type=click.FloatRange(min=0.01, max=65536), default=None, metavar="N",
+    Option(
+        ("--cpus",), "cpus", metavar="N", kind="float", least=0.01, most=65536, default=None,
         help="No more processor time than N processors have: 0.5, 2.",
     ),
-    click.option(
-        "--pids", type=click.IntRange(1, _PIDS_LIMIT), default=None, metavar="N",
+    Option(
+        ("--pids",), "pids", metavar="N", kind="int", least=1, most=_PIDS_LIMIT, default=None,
         help="No more than N processes and threads.",
     ),
-    click.option(
-        "--cap-add", multiple=True, metavar="NAME", help="Add a capability, or ALL: NET_RAW.",
+    Option(
+        ("--cap-add",), "cap_add", metavar="NAME", multiple=True,
+        help="Add a capability, or ALL: NET_RAW.",
     ),
-    click.option("--cap-drop", multiple=True, metavar="NAME", help="Drop a capability, or ALL."),
-    click.option(
-        "--pivot", type=click.Choice(PIVOT_WAYS), default="auto", show_default=True,
+    Option(
+        ("--cap-drop",), "cap_drop", metavar="NAME", multiple=True,
+        help="Drop a capability, or ALL.",
+    ),
+    Option(
+        ("--pivot",), "pivot", kind="choice", choices=PIVOT_WAYS, default="auto", shown=True,
         help="How to change the root. auto: chroot where the kernel refuses pivot_root.",
     ),
-    click.option(
-        "--explain", is_flag=True,
-        help="Do nothing; tell each step, with the shell command that would do the same.",
-    ),
-    click.option("--json", "as_json", is_flag=True, help="With --explain: the steps as JSON."),
+    flag("--explain", "Do nothing; tell each step, with the shell command that would do the same."),
+    flag("--json", "With --explain: the steps as JSON.", dest="as_json"),
 )  # fmt: skip
-
-
-def launch_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Give a command the options of a launch, as the one keyword argument ``given``."""
-    from functools import wraps
-
-    @wraps(command)
-    def gathered(root: str, words: tuple[str, ...] = (), **given: Any) -> int:
-        return command(root, words, given)
-
-    for option in reversed(_OPTIONS):
-        gathered = option(gathered)
-    return gathered
 
 
 def launch(root: str, command: tuple[str, ...], given: dict[str, Any]) -> int:
     """Perform or explain the launch that the options ask for; return the exit status."""
     explain, as_json = given.pop("explain"), given.pop("as_json")
     if as_json and not explain:
-        raise click.UsageError("--json tells the steps of a launch; add --explain")
+        raise OptionError("--json tells the steps of a launch; add --explain")
     request = RunRequest(root, command, _options(**given))
     if not explain:
         sys.stdout.flush()
@@ -196,5 +179,5 @@ def _size(written: str) -> int:
     return size
 
 
-def _mistake(message: str, option: str) -> click.BadParameter:
-    return click.BadParameter(message, param_hint=f"'{option}'")
+def _mistake(message: str, option: str) -> OptionError:
+    return OptionError(f"Invalid value for '{option}': {message}")

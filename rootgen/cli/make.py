@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
-import click
-
 from rootgen.api.make import MakeRequest
 from rootgen.api.make import make as make_tree
+from rootgen.cli.command import Argument, Command, Option, OptionError, flag
 from rootgen.cli.output import output_palette, write_json, write_lines
 from rootgen.errors import UsageError
 from rootgen.report.make import Remark, make_json, plan_lines, summary_lines
@@ -17,29 +16,6 @@ from rootgen.report.progress import ProgressLine
 _EPOCH_DIGITS = 11  # past the year 5000
 
 
-@click.command(short_help="Write the root file system that programs need.")
-@click.argument("programs", nargs=-1, metavar="[PROGRAM]...")
-@click.option(
-    "-f", "--profile", "profiles", multiple=True, metavar="PROFILE",
-    help="A shipped profile (see `rootgen profile list`) or a YAML file; - reads standard input.",
-)  # fmt: skip
-@click.option("--out", default="", metavar="DIR", help="The directory to write.")
-@click.option(
-    "--sysroot", default="/", metavar="DIR",
-    help="Read programs and libraries from this root instead of the host's.",
-)  # fmt: skip
-@click.option(
-    "--add", "additions", multiple=True, metavar="SRC[:DEST]",
-    help="Add a file or directory of the host, at DEST (default: where it is).",
-)  # fmt: skip
-@click.option("--bare", is_flag=True, help="Bring no shipped profile for programs known to one.")
-@click.option("--dry-run", is_flag=True, help="Write nothing; list what would be, and why.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-@click.option(
-    "--force", is_flag=True,
-    help="Replace DIR although it changed since it was made, or was not made by rootgen.",
-)  # fmt: skip
-@click.option("--allow-missing", is_flag=True, help="Go on without libraries that are not found.")
 def make(  # noqa: PLR0913 - one parameter for each option
     programs: tuple[str, ...],
     profiles: tuple[str, ...],
@@ -110,5 +86,37 @@ def _addition(written: str) -> tuple[str, str]:
         return source, target
     if colon and not os.path.lexists(written):
         message = f"'{written}': DEST must be an absolute path: SRC:/DEST"
-        raise click.BadParameter(message, param_hint="'--add'")
+        raise OptionError(f"Invalid value for '--add': {message}")
     return written, os.path.abspath(written)
+
+
+COMMAND = Command(
+    "make",
+    "Write the root file system that programs need.",
+    make,
+    (
+        Argument("programs", "[PROGRAM]...", many=True, required=False),
+        Option(
+            ("-f", "--profile"), "profiles", metavar="PROFILE", multiple=True,
+            help="A shipped profile (see `rootgen profile list`) or a YAML file; - reads "
+            "standard input.",
+        ),
+        Option(("--out",), "out", metavar="DIR", help="The directory to write."),
+        Option(
+            ("--sysroot",), "sysroot", metavar="DIR", default="/",
+            help="Read programs and libraries from this root instead of the host's.",
+        ),
+        Option(
+            ("--add",), "additions", metavar="SRC[:DEST]", multiple=True,
+            help="Add a file or directory of the host, at DEST (default: where it is).",
+        ),
+        flag("--bare", "Bring no shipped profile for programs known to one."),
+        flag("--dry-run", "Write nothing; list what would be, and why."),
+        flag("--json", "Print the result as JSON.", dest="as_json"),
+        flag(
+            "--force",
+            "Replace DIR although it changed since it was made, or was not made by rootgen.",
+        ),
+        flag("--allow-missing", "Go on without libraries that are not found."),
+    ),
+)  # fmt: skip

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
 
+from rootgen.named import TYPE_CHECKING
 from rootgen.report.colour import palette
 
 if TYPE_CHECKING:

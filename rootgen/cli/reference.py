@@ -6,11 +6,11 @@ A test compares the page with the commands.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 import click
 
-from rootgen.cli.commands import rootgen
+from rootgen.cli.with_click import root
+from rootgen.named import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,7 @@ cannot be executed, 127 where it is not there, 128 + n where signal n ended it.
 
 def render() -> str:
     """Return the page."""
-    return "".join(f"{section}\n" for section in (_HEAD, *_sections(rootgen, "rootgen")))
+    return "".join(f"{section}\n" for section in (_HEAD, *_sections(root(), "rootgen")))
 
 
 def helps(command: click.Command, path: str) -> Iterator[tuple[str, str, click.Command]]:

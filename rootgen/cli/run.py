@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from rootgen.cli.command import Argument, Command, OptionError
+from rootgen.cli.launch import LAUNCH_OPTIONS, launch
+from rootgen.named import TYPE_CHECKING
 
-import click
+if TYPE_CHECKING:
+    from typing import Any
 
-from rootgen.cli.launch import launch, launch_options
 
-
-@click.command(
-    short_help="Run one command in a root file system.",
-    context_settings={"allow_interspersed_args": False},
-)
-@click.argument("root", metavar="ROOTFS")
-@click.argument("words", nargs=-1, required=True, metavar="-- COMMAND [ARG]...",
-                type=click.UNPROCESSED)  # fmt: skip
-@launch_options
-def run(root: str, words: tuple[str, ...], given: dict[str, Any]) -> int:
+def run(root: str, words: tuple[str, ...], **given: Any) -> int:
     """Run COMMAND in the tree ROOTFS, contained: it sees the tree and nothing of the host.
 
     \b
@@ -32,8 +25,21 @@ def run(root: str, words: tuple[str, ...], given: dict[str, Any]) -> int:
     writes is in the tree afterwards.
     """
     if words[0].startswith("-") and words[0] != "--":
-        raise click.UsageError(f"'{words[0]}' stands behind ROOTFS: options stand before it")
+        raise OptionError(f"'{words[0]}' stands behind ROOTFS: options stand before it")
     command = words[1:] if words[0] == "--" else words
     if not command:
-        raise click.UsageError("Missing argument 'COMMAND'.")
+        raise OptionError("Missing argument 'COMMAND'.")
     return launch(root, command, given)
+
+
+COMMAND = Command(
+    "run",
+    "Run one command in a root file system.",
+    run,
+    (
+        Argument("root", "ROOTFS"),
+        Argument("words", "-- COMMAND [ARG]...", many=True),
+        *LAUNCH_OPTIONS,
+    ),
+    interspersed=False,
+)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from rootgen.cli.command import Argument, Command
+from rootgen.cli.launch import LAUNCH_OPTIONS, launch
+from rootgen.named import TYPE_CHECKING
 
-import click
+if TYPE_CHECKING:
+    from typing import Any
 
-from rootgen.cli.launch import launch, launch_options
 
-
-@click.command(short_help="Open the best shell in a root file system.")
-@click.argument("root", metavar="ROOTFS")
-@launch_options
-def shell(root: str, words: tuple[str, ...], given: dict[str, Any]) -> int:
+def shell(root: str, **given: Any) -> int:
     """Open the best shell that the tree ROOTFS has: bash, zsh, dash, sh or busybox.
 
     \b
@@ -23,4 +21,12 @@ def shell(root: str, words: tuple[str, ...], given: dict[str, Any]) -> int:
     The exit status is the shell's own; 125 says that rootgen failed. What is
     written inside is in the tree afterwards.
     """
-    return launch(root, words, given)
+    return launch(root, (), given)
+
+
+COMMAND = Command(
+    "shell",
+    "Open the best shell in a root file system.",
+    shell,
+    (Argument("root", "ROOTFS"), *LAUNCH_OPTIONS),
+)

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import click
-
 from rootgen.api.why import why as find_why
+from rootgen.cli.command import Argument, Command, flag
 from rootgen.cli.output import output_palette, write_json, write_lines
 from rootgen.report.chain import why_json, why_lines
 
 
-@click.command(short_help="Tell why a file is in a root file system.")
-@click.argument("rootfs", metavar="ROOTFS")
-@click.argument("path", metavar="PATH")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def why(rootfs: str, path: str, *, as_json: bool) -> None:
     """Tell the chain from a program to PATH, and what would go with it.
 
@@ -30,3 +25,15 @@ def why(rootfs: str, path: str, *, as_json: bool) -> None:
         write_json(why_json(found))
     else:
         write_lines(why_lines(found, output_palette()))
+
+
+COMMAND = Command(
+    "why",
+    "Tell why a file is in a root file system.",
+    why,
+    (
+        Argument("rootfs", "ROOTFS"),
+        Argument("path", "PATH"),
+        flag("--json", "Print the result as JSON.", dest="as_json"),
+    ),
+)

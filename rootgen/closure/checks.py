@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rootgen.closure.isa import IsaReader
 from rootgen.closure.symbols import SymbolReader
 from rootgen.closure.versions import VersionReader
+from rootgen.named import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rootgen.sysroot.port import Sysroot

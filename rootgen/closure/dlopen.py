@@ -7,10 +7,10 @@ The loader itself knows nothing of these: the libraries are looked up as
 from __future__ import annotations
 
 import posixpath
-from typing import TYPE_CHECKING
 
 from rootgen.elf.notes import PRIORITIES, DlopenNote, read_dlopen_notes
 from rootgen.ldso.load import How, Load, Mapped, Missing, Need, NeedKind
+from rootgen.named import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,10 +8,8 @@ a library, and ends such a program ("kernel too old").
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rootgen.elf.notes import read_isa_needed
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from rootgen.ldso.load import Load

@@ -7,7 +7,6 @@ who asks); what they load is then united into one graph.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from rootgen.closure.graph import (
     Closure,
@@ -23,6 +22,7 @@ from rootgen.closure.script import DEPTH_LIMIT, LINE_LIMIT, env_program, line_hi
 from rootgen.elf.reader import is_elf
 from rootgen.errors import ElfError, MissingError, RootgenError, SysrootError
 from rootgen.ldso.machine import machine_of
+from rootgen.named import TYPE_CHECKING
 from rootgen.sysroot.program import find_program
 
 if TYPE_CHECKING:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from rootgen.closure.versions import musl_loader
 from rootgen.elf.symbols import Symbols, read_symbols
 from rootgen.ldso.load import How, NeedKind
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

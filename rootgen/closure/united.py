@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from itertools import pairwise
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from rootgen.closure.graph import (
     Closure,
@@ -20,7 +19,7 @@ from rootgen.closure.graph import (
     Program,
     edges_of,
 )
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import posixpath
 from enum import Enum
-from typing import TYPE_CHECKING
 
 from rootgen.elf.versions import Versions, read_versions
 from rootgen.ldso.load import How, NeedKind
 from rootgen.ldso.musl import is_musl
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from rootgen.ldso.load import Load, Mapped

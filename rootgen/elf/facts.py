@@ -7,11 +7,12 @@ costs 1 ms at import and 0.7 us at each creation where a named tuple costs
 
 from __future__ import annotations
 
-from typing import Literal
+from rootgen.named import TYPE_CHECKING, NamedTuple
 
-from rootgen.named import NamedTuple
+if TYPE_CHECKING:
+    from typing import Literal
 
-ByteOrder = Literal["little", "big"]
+    ByteOrder = Literal["little", "big"]
 
 # e_type (System V gABI, chapter 4, "ELF Header")
 ET_REL = 1

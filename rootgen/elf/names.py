@@ -6,9 +6,8 @@ none there, the e_machine name of the gABI registry in lower case.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rootgen.elf.facts import ET_CORE, ET_DYN, ET_EXEC, ET_REL
+from rootgen.named import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rootgen.elf.facts import ElfFacts

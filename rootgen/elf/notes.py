@@ -6,10 +6,8 @@ NT_GNU_PROPERTY_TYPE_0 (x86-64 psABI, "Program Property").
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rootgen.elf.image import Image, read_header, read_notes, read_segments
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from rootgen.elf.image import ReadAt

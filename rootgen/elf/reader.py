@@ -8,7 +8,6 @@ those that may repeat).
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from rootgen.elf.facts import AbiNote, ElfFacts
 from rootgen.elf.image import (
@@ -22,6 +21,7 @@ from rootgen.elf.image import (
     read_notes,
     read_segments,
 )
+from rootgen.named import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

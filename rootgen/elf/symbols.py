@@ -9,7 +9,6 @@ defined or relocated against.
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING
 
 from rootgen.elf.image import (
     DT_STRSZ,
@@ -23,7 +22,7 @@ from rootgen.elf.image import (
     read_segments,
 )
 from rootgen.elf.versions import DT_VERDEF, DT_VERNEED, Records
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

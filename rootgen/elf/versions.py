@@ -8,7 +8,6 @@ the loader follows to their end whatever DT_VERNEEDNUM and DT_VERDEFNUM say.
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING
 
 from rootgen.elf.image import (
     Image,
@@ -19,7 +18,7 @@ from rootgen.elf.image import (
     read_header,
     read_segments,
 )
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

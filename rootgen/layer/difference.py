@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rootgen.errors import PlanError
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.plan.entry import Entry
 from rootgen.plan.plan import Plan
 

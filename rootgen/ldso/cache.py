@@ -10,10 +10,9 @@ from __future__ import annotations
 import os
 import struct
 from struct import Struct
-from typing import TYPE_CHECKING
 
 from rootgen.errors import LoaderError
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -8,10 +8,9 @@ will hold.
 from __future__ import annotations
 
 import posixpath
-from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
 
 from rootgen.errors import SysrootError
+from rootgen.named import TYPE_CHECKING
 from rootgen.sysroot.port import Kind
 
 if TYPE_CHECKING:
@@ -108,4 +107,6 @@ class _Reading:
         except SysrootError:
             return []
         self._left -= len(names)
+        from fnmatch import fnmatchcase  # brings re, for what few patterns need
+
         return [f"{directory}/{one}" for one in names if one[0] != "." and fnmatchcase(one, name)]

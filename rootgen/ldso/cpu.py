@@ -6,10 +6,8 @@ root has one, any other root has none, and gets the baseline.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rootgen.errors import SysrootError
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

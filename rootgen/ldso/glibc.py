@@ -7,12 +7,12 @@ by the names it was asked for, by its SONAME, and by its inode.
 from __future__ import annotations
 
 import posixpath
-from typing import TYPE_CHECKING
 
 from rootgen.ldso.load import How, Load, Mapped, Missing, Need, NeedKind, Outcome
 from rootgen.ldso.machine import machine_of
 from rootgen.ldso.search import Requester, search
 from rootgen.ldso.tokens import expand_tokens
+from rootgen.named import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rootgen.ldso.root import Root

@@ -7,8 +7,6 @@ right all the same, ends the process.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rootgen.elf.facts import ET_EXEC
 from rootgen.ldso.machine import (
     CLASS_32,
@@ -23,6 +21,7 @@ from rootgen.ldso.machine import (
     EM_X86_64,
     machine_of,
 )
+from rootgen.named import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rootgen.elf.facts import ElfFacts

@@ -7,7 +7,7 @@ hardware capabilities that count.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from rootgen.named import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rootgen.ldso.cpu import Cpu

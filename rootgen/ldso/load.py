@@ -9,9 +9,8 @@ object names it, else last).
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING
 
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from rootgen.elf.facts import ElfFacts

@@ -8,11 +8,11 @@ the first file that opens is taken whatever it is, there is no cache.
 from __future__ import annotations
 
 import posixpath
-from typing import TYPE_CHECKING
 
 from rootgen.elf.facts import ET_DYN, ET_EXEC
 from rootgen.ldso.load import How, Load, Mapped, Missing, Need, NeedKind
 from rootgen.ldso.machine import machine_of
+from rootgen.named import TYPE_CHECKING
 from rootgen.sysroot.port import Kind
 
 if TYPE_CHECKING:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rootgen.elf.facts import ET_CORE, ET_DYN, ET_EXEC, ET_REL
 from rootgen.errors import ElfError, MissingError, SysrootError
 from rootgen.ldso import glibc, musl
 from rootgen.ldso.load import How, Load, Mapped
+from rootgen.named import TYPE_CHECKING
 from rootgen.sysroot.port import Kind
 
 if TYPE_CHECKING:

@@ -7,15 +7,13 @@ about the root; which questions to ask in which order is ``glibc`` and
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rootgen.elf.facts import ET_DYN, ET_EXEC
 from rootgen.elf.reader import read_facts
 from rootgen.errors import ElfError, LoaderError, SysrootError
 from rootgen.ldso import cache, hwcaps, loader
 from rootgen.ldso.cpu import BASELINE, Cpu
 from rootgen.ldso.machine import machine_of
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sysroot.port import Kind
 
 if TYPE_CHECKING:

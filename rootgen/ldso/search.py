@@ -8,13 +8,12 @@ directories.
 from __future__ import annotations
 
 import posixpath
-from typing import TYPE_CHECKING
 
 from rootgen.ldso.header import fits, refusal
 from rootgen.ldso.load import How, Mapped, Outcome
 from rootgen.ldso.machine import machine_of
 from rootgen.ldso.tokens import Tokens, expand_tokens, secure_origin, split_path
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

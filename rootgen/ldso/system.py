@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rootgen.errors import ElfError, SysrootError
 from rootgen.ldso.cpu import BASELINE, cpu_of_subdirectory
 from rootgen.ldso.process import load_program
 from rootgen.ldso.root import Root
 from rootgen.ldso.search import Requester, search
+from rootgen.named import TYPE_CHECKING
 from rootgen.sysroot.port import Kind
 
 if TYPE_CHECKING:

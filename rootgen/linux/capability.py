@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import ctypes
 import errno
-from typing import TYPE_CHECKING
 
 from rootgen.linux.libc import call, check, last_errno
+from rootgen.named import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

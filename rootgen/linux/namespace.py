@@ -5,9 +5,9 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
-from typing import TYPE_CHECKING
 
 from rootgen.linux.libc import call, check, numbers, system_call
+from rootgen.named import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,9 +6,9 @@ import ctypes
 import errno
 import os
 import sys
-from typing import TYPE_CHECKING
 
 from rootgen.linux.libc import CLOSE_RANGE, call, check, error, last_errno, system_call
+from rootgen.named import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,9 +6,8 @@ another Sysroot, so that what a profile adds is seen by every search.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rootgen.errors import SysrootError
+from rootgen.named import TYPE_CHECKING
 from rootgen.plan.entry import EntryKind, FromHost, FromSysroot, Inline
 from rootgen.sysroot.memory import BytesFile
 from rootgen.sysroot.port import Kind, Node

@@ -6,15 +6,13 @@ gathering is monotone, so the order of additions never matters.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rootgen.closure.graph import EdgeKind
 from rootgen.closure.resolve import Gathering
 from rootgen.closure.script import parse_shebang
 from rootgen.elf.reader import is_elf
 from rootgen.errors import ElfError, LoaderError, MissingError, SysrootError
 from rootgen.ldso.system import System
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.plan import rules, skeleton
 from rootgen.plan.as_sysroot import PlanSysroot, Union
 from rootgen.plan.collect import Collection, Skipped

@@ -6,10 +6,8 @@ reasons are sorted, parents and hard links are settled at the end.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rootgen.errors import PlanError
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.plan.entry import (
     HOST_ATTRIBUTES,
     Entry,

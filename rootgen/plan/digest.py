@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rootgen.errors import PlanError
+from rootgen.named import TYPE_CHECKING
 from rootgen.plan.entry import EntryKind
 
 if TYPE_CHECKING:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rootgen.ldso.cache import CACHE_PATH, Record, encode_cache
 from rootgen.ldso.hwcaps import DIRECTORY as HWCAPS
 from rootgen.ldso.load import How
 from rootgen.ldso.machine import machine_of
 from rootgen.ldso.musl import path_file
+from rootgen.named import TYPE_CHECKING
 from rootgen.plan.entry import Entry, EntryKind, FromSysroot, Inline, Reason, ReasonKind
 from rootgen.plan.rules import real_target
 

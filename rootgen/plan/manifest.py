@@ -14,9 +14,7 @@ itself. Where the bytes of a file came from is not part of it either.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.plan.digest import plan_digest
 from rootgen.plan.entry import Entry, EntryKind
 from rootgen.plan.plan import Plan

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from rootgen.errors import PlanError
+from rootgen.named import TYPE_CHECKING
 from rootgen.plan.entry import Reason, ReasonKind
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from typing import Any
 
 MAXIMUM_PATH = 4096  # PATH_MAX, limits.h
 ID_LIMIT = (1 << 32) - 1  # uid_t; -1 is "no such"

@@ -6,9 +6,8 @@ type is refused before it costs more than its line.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rootgen.errors import PlanError
+from rootgen.named import TYPE_CHECKING
 from rootgen.plan.digest import plan_digest
 from rootgen.plan.entry import Entry, EntryKind
 from rootgen.plan.manifest import IMAGE_KEYS, MANIFEST_PATH, VERSION, Manifest

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import posixpath
-from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
 
 from rootgen.errors import MissingError, PlanError, SysrootError
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.plan.entry import (
     Entry,
     EntryKind,
@@ -157,10 +155,12 @@ def found_by(rule: FileRule, root: Sysroot) -> list[Found]:
     """
     if rule.text is not None or rule.source is not None or rule.link is not None or rule.directory:
         return []
+    from rootgen.plan.pattern import expand  # brings re, for profiles alone
+
     # Each way to a file is a find of its own: git-am -> git and git-add -> git are both wanted.
     found: dict[tuple[str, tuple[Link, ...]], Found] = {}
     try:
-        for path in _expanded(rule.path, root):
+        for path in expand(rule.path, root):
             start = root.lookup(path)
             if start is not None:
                 for one in _walk(start, root, rule.exclude):
@@ -247,10 +247,12 @@ def _host_entry(path: str, node: Node, target: str, reason: Reason) -> Entry:
 
 
 def _walk(start: Found, root: Sysroot, exclude: Sequence[str]) -> Iterator[Found]:
+    from rootgen.plan.pattern import matches
+
     pending = [start]
     while pending:
         one = pending.pop()
-        if any(_matches(one.path, pattern) for pattern in exclude):
+        if any(matches(one.path, pattern) for pattern in exclude):
             continue
         yield one
         if one.node.kind is not Kind.DIRECTORY:
@@ -259,7 +261,7 @@ def _walk(start: Found, root: Sysroot, exclude: Sequence[str]) -> Iterator[Found
             path = f"{one.path.rstrip('/')}/{name}"
             found = root.lookup(path)
             node = root.node(path)
-            if node is None or any(_matches(path, pattern) for pattern in exclude):
+            if node is None or any(matches(path, pattern) for pattern in exclude):
                 continue
             if found is None:
                 # A link that leads nowhere is brought as it is.
@@ -269,50 +271,3 @@ def _walk(start: Found, root: Sysroot, exclude: Sequence[str]) -> Iterator[Found
             else:
                 # A link inside the directory: what it leads to comes too, not what is beneath.
                 yield found
-
-
-def _matches(path: str, pattern: str) -> bool:
-    # As in .gitignore: a pattern with no slash is for a name anywhere.
-    if "/" not in pattern:
-        return any(fnmatchcase(part, pattern) for part in path.split("/"))
-    return fnmatchcase(path, pattern) or fnmatchcase(path, pattern.rstrip("/") + "/*")
-
-
-def _expanded(pattern: str, root: Sysroot) -> list[str]:
-    paths = ["/"]
-    parts = [part for part in pattern.split("/") if part]
-    for part in parts:
-        if part == "**":
-            paths = [below for path in paths for below in _directories(path, root)]
-            # One directory may be beneath several: `**` twice names it many times.
-            paths = list(dict.fromkeys(paths))
-        elif any(sign in part for sign in "*?["):
-            paths = [
-                posixpath.join(path, name)
-                for path in paths
-                for name in _names(path, root)
-                if fnmatchcase(name, part) and (part[0] == "." or name[0] != ".")
-            ]
-        else:
-            paths = [posixpath.join(path, part) for path in paths]
-    return paths
-
-
-def _directories(path: str, root: Sysroot) -> Iterator[str]:
-    found = root.lookup(path)
-    pending = [found.path] if found is not None else []
-    while pending:
-        one = pending.pop()
-        yield one
-        for name in _names(one, root):
-            below = posixpath.join(one, name)
-            node = root.node(below)
-            if node is not None and node.kind is Kind.DIRECTORY:
-                pending.append(below)
-
-
-def _names(path: str, root: Sysroot) -> Sequence[str]:
-    found = root.lookup(path)
-    if found is None or found.node.kind is not Kind.DIRECTORY:
-        return ()
-    return root.names(found.path)

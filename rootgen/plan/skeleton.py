@@ -7,8 +7,7 @@ Modes and owners are fixed, not the host's: the same inputs give the same tree.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from rootgen.named import TYPE_CHECKING
 from rootgen.plan.entry import Entry, EntryKind, Inline, Reason, ReasonKind
 from rootgen.sysroot.port import Kind
 

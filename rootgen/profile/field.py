@@ -6,8 +6,7 @@ that lets reading go on, so that one run tells every mistake.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from rootgen.named import TYPE_CHECKING
 from rootgen.profile.document import Items, Scalar, Table
 from rootgen.profile.mistakes import did_you_mean
 

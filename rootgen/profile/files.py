@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING
 
+from rootgen.named import TYPE_CHECKING
 from rootgen.profile import field
 from rootgen.profile.document import Scalar
 from rootgen.profile.model import FileRule

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from rootgen.named import TYPE_CHECKING
 from rootgen.profile import field
 from rootgen.profile.document import Table
 from rootgen.profile.model import ImageConfig

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from rootgen.errors import ProfileError
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.profile import document
 from rootgen.profile.merge import merge
 from rootgen.profile.mistakes import Mistakes, did_you_mean, nearest

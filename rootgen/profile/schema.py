@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING
 
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.profile import field
 from rootgen.profile.document import Scalar
 from rootgen.profile.files import read_files

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
+from rootgen.named import TYPE_CHECKING
 from rootgen.profile import field
 from rootgen.profile.model import UserRule
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.report.colour import PLAIN
 from rootgen.report.make import entry_json
 from rootgen.report.reason import reason_words

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rootgen.layer.difference import FIELD_WORDS
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.report.colour import PLAIN
 from rootgen.report.make import entry_json
 from rootgen.report.words import count_words, printable

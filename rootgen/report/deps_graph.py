@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from rootgen.named import TYPE_CHECKING
 from rootgen.report.colour import PLAIN
 from rootgen.report.words import count_words, printable, size_words
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rootgen.closure.versions import Lack
+from rootgen.named import TYPE_CHECKING
 from rootgen.report.words import printable
 
 if TYPE_CHECKING:

@@ -6,12 +6,11 @@ Byte for byte, but for addresses: nothing is mapped, so each is zero.
 from __future__ import annotations
 
 import posixpath
-from typing import TYPE_CHECKING
 
 from rootgen.closure.versions import musl_loader
 from rootgen.ldso.load import How, NeedKind
 from rootgen.ldso.machine import machine_of
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.report.deps_lacks import undefined_words, version_words
 
 if TYPE_CHECKING:

@@ -6,10 +6,8 @@ its own way to escape what it takes for its own signs.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rootgen.closure.graph import EdgeKind
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.report.words import printable
 
 if TYPE_CHECKING:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import stat
-from typing import TYPE_CHECKING
 
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.plan.entry import EntryKind, ReasonKind
 from rootgen.report.colour import PLAIN
 from rootgen.report.reason import reason_words

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
+from rootgen.named import TYPE_CHECKING
 from rootgen.report.words import printable
 
 if TYPE_CHECKING:

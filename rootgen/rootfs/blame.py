@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING
 
 from rootgen.errors import TreeError
+from rootgen.named import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rootgen.plan.entry import Entry

@@ -5,9 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import signal
-from typing import TYPE_CHECKING
 
 from rootgen.errors import TreeError
+from rootgen.named import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from types import FrameType

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from rootgen.errors import PlanError, SysrootError
 from rootgen.linux.copy import copy_data
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.plan.entry import FromHost, FromSysroot, Inline, wanted_by
 from rootgen.sysroot.memory import BytesFile
 

@@ -6,10 +6,9 @@ import errno
 import fcntl
 import os
 import stat
-from typing import TYPE_CHECKING
 
 from rootgen.errors import TreeError
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.rootfs.blame import write_error
 from rootgen.rootfs.walk import DIRECTORY
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rootgen.layer.difference import NOT_OF_THE_DIGEST, Difference, change_words, difference
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.rootfs.scan import intended, look
 
 if TYPE_CHECKING:

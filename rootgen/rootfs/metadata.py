@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import TYPE_CHECKING
 
+from rootgen.named import TYPE_CHECKING
 from rootgen.plan.entry import EntryKind
 
 if TYPE_CHECKING:

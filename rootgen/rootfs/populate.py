@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.plan.entry import Entry, EntryKind
 from rootgen.plan.plan import Plan
 from rootgen.rootfs.blame import Blaming, write_error
@@ -134,7 +133,7 @@ class Population:
     def _fill_many(self, plan: Plan, total: int) -> list[Entry]:
         from rootgen.rootfs.work import Work
 
-        with Work[Entry]() as work:
+        with Work() as work:
 
             def start(entry: Entry, file: OpenFile, descriptor: int) -> None:
                 work.do(entry.size, lambda: self._copy_and_hash(entry, file, descriptor))

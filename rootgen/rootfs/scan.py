@@ -5,11 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import TYPE_CHECKING
 
 from rootgen.errors import TreeError
 from rootgen.linux.path import open_beneath
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.plan.entry import HOST_ATTRIBUTES, Entry, EntryKind, hard_link
 from rootgen.plan.manifest import MANIFEST_PATH
 from rootgen.plan.manifest_reader import parse_manifest
@@ -133,7 +132,7 @@ def look(root: int, *, progress: Progress | None = None) -> Seen:
 
     No link is followed and no other file system is entered.
     """
-    with Work[Entry]() as work:
+    with Work() as work:
         looking = _Looking(root, work, progress)
         looking.run()
         plan = looking.plan(work.results())
@@ -184,7 +183,7 @@ def _intended(entry: Entry, claim: Entry | None, seen: Seen, *, ordinary: bool) 
 class _Looking:
     """One reading of a tree: entries by path, names of one inode together."""
 
-    def __init__(self, root: int, work: Work[Entry], progress: Progress | None) -> None:
+    def __init__(self, root: int, work: Work, progress: Progress | None) -> None:
         self.unheld = Notes()
         status = os.fstat(root)
         self.owner = (status.st_uid, status.st_gid)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from typing import TYPE_CHECKING, Generic, TypeVar
+
+from rootgen.named import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future, ThreadPoolExecutor
 
-T = TypeVar("T")
+    from rootgen.plan.entry import Entry
 
 # Bytes that are done before threads are worth their 7 ms.
 MUCH = 32 << 20
@@ -22,17 +23,17 @@ MUCH = 32 << 20
 _UNDER_WAY = 64
 
 
-class Work(Generic[T]):
-    """Jobs whose results are wanted in the order in which they were given."""
+class Work:
+    """Jobs that each make an entry, wanted in the order in which they were given."""
 
     def __init__(self) -> None:
         """Start with none."""
         self._weight = 0
         self._executor: ThreadPoolExecutor | None = None
-        self._pending: deque[Future[T]] = deque()
-        self._results: list[T] = []
+        self._pending: deque[Future[Entry]] = deque()
+        self._results: list[Entry] = []
 
-    def __enter__(self) -> Work[T]:
+    def __enter__(self) -> Work:
         """Return the work itself."""
         return self
 
@@ -41,7 +42,7 @@ class Work(Generic[T]):
         if self._executor is not None:
             self._executor.shutdown(wait=True, cancel_futures=False)
 
-    def do(self, weight: int, job: Callable[[], T]) -> None:
+    def do(self, weight: int, job: Callable[[], Entry]) -> None:
         """Do ``job``, of ``weight`` bytes, now or soon; raise what it or an earlier one raises."""
         self._weight += weight
         if self._executor is None and self._weight > MUCH:
@@ -55,7 +56,7 @@ class Work(Generic[T]):
         if len(self._pending) > _UNDER_WAY:
             self._results.append(self._pending.popleft().result())
 
-    def results(self) -> list[T]:
+    def results(self) -> list[Entry]:
         """Wait for every job and return the results; raise what any of them raised."""
         while self._pending:
             self._results.append(self._pending.popleft().result())

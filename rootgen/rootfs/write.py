@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from rootgen.errors import PlanError, RootgenError, TreeError
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.plan.entry import Entry, EntryKind, Reason, ReasonKind
 from rootgen.plan.manifest import MANIFEST_PATH, manifest_bytes, manifest_of
 from rootgen.plan.plan import Plan
@@ -63,7 +62,7 @@ def hash_plan(
     sources = Sources(sysroot, host)
     total = sum(entry.size for entry in plan.files())
     done = 0
-    with Work[Entry]() as work:
+    with Work() as work:
         for entry in plan.files():
             work.do(entry.size, _hashing(entry, sources))
             done += entry.size

@@ -6,10 +6,8 @@ malformed line is no line.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rootgen.errors import LaunchError
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sandbox.launch import Credentials
 
 if TYPE_CHECKING:

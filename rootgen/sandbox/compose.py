@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rootgen.errors import LaunchError, UsageError
 from rootgen.linux.capability import NAMES, mask
 from rootgen.linux.mount import MS_NODEV, MS_NOSUID, MS_RDONLY
+from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.account import find_account
 from rootgen.sandbox.environment import compose_environment
 from rootgen.sandbox.id_map import choose_id_map, is_mapped

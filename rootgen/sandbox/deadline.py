@@ -6,7 +6,8 @@ A clock is passed in, never read: what happens when is a matter of values.
 from __future__ import annotations
 
 import signal
-from typing import TYPE_CHECKING
+
+from rootgen.named import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rootgen.sandbox.launch import TimeLimit

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING
 
 from rootgen.errors import LaunchError
 from rootgen.linux import capability
 from rootgen.linux.mount import descriptor_path
 from rootgen.linux.path import open_beneath, open_in_root
 from rootgen.linux.process import has_no_new_privileges
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sandbox.account import Accounts
 from rootgen.sandbox.cgroup import NAME_PREFIX
 from rootgen.sandbox.id_map import Caller

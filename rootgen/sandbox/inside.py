@@ -12,12 +12,12 @@ import fcntl
 import os
 import select
 import signal
-from typing import TYPE_CHECKING, NoReturn
 
 from rootgen.errors import LaunchError, NotExecutableError
 from rootgen.linux import capability, message, namespace, network, process
 from rootgen.linux import mount as mounts
 from rootgen.linux.path import open_in_root
+from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox import place, pty
 from rootgen.sandbox.command import find_program
 from rootgen.sandbox.launch import Link, Mount, Node, Protect
@@ -28,6 +28,7 @@ from rootgen.sandbox.signals import CAUGHT, IGNORED_BY_PYTHON, JOB, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import NoReturn
 
     from rootgen.sandbox.launch import Launch
 

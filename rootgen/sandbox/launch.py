@@ -6,9 +6,7 @@ Nothing here does anything. A Launch is computed (``compose``), told
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from rootgen.sandbox.limits import Limit

@@ -7,9 +7,8 @@ and the read-only paths.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rootgen.linux.mount import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY
+from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.launch import Link, Mount, Node, Protect, Terminal
 
 if TYPE_CHECKING:

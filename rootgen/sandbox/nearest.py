@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from difflib import get_close_matches
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from rootgen.linux.path import open_in_root
+from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.launch import Mount
 
 if TYPE_CHECKING:

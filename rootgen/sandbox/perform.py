@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import time
-from typing import TYPE_CHECKING
 
 from rootgen.linux import process
+from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.cgroup import Groups
 from rootgen.sandbox.deadline import Deadline
 from rootgen.sandbox.place import failure, remove_made

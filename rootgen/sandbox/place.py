@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import TYPE_CHECKING
 
 from rootgen.errors import LaunchError
 from rootgen.linux import mount as mounts
 from rootgen.linux.path import first_link, open_beneath, read_link
+from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.mounts import TOP
 
 if TYPE_CHECKING:

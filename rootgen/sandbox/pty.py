@@ -5,9 +5,9 @@ from __future__ import annotations
 import fcntl
 import os
 import sys
-from typing import TYPE_CHECKING
 
 from rootgen.linux.path import open_beneath
+from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.place import failure
 
 if TYPE_CHECKING:

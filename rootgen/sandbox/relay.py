@@ -7,9 +7,9 @@ import os
 import select
 import signal
 import time
-from typing import TYPE_CHECKING
 
 from rootgen.linux.process import read_signal
+from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.pty import copy_size, load_termios
 from rootgen.sandbox.signals import status_of
 

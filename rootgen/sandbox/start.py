@@ -6,11 +6,10 @@ import errno
 import os
 import select
 import signal
-from typing import TYPE_CHECKING
 
 from rootgen.errors import LaunchError, NotFoundError
 from rootgen.linux import message, namespace
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sandbox.inside import be_process_one
 from rootgen.sandbox.place import failure
 from rootgen.sandbox.report import GO, unpack_error

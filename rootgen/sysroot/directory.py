@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING
 
 from rootgen.errors import SysrootError
+from rootgen.named import TYPE_CHECKING
 from rootgen.sysroot.port import Kind, Node
 from rootgen.sysroot.resolve import Resolver
 

@@ -16,9 +16,8 @@ A drawing shows a file system to the reader of a test as ``tree(1)`` would.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rootgen.errors import SysrootError
+from rootgen.named import TYPE_CHECKING
 from rootgen.sysroot.port import Kind, Node
 from rootgen.sysroot.resolve import Resolver
 

@@ -6,10 +6,8 @@ hostile as anything else in a root.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rootgen.errors import SysrootError
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sysroot.port import Kind
 
 if TYPE_CHECKING:

@@ -8,9 +8,8 @@ symbolic link.
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol
 
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,19 +77,15 @@ class OpenFile(Protocol):
 
     def __enter__(self) -> OpenFile:
         """Return the file itself."""
-        ...
 
     def __exit__(self, *exc: object) -> None:
         """Close it."""
-        ...
 
     def pread(self, size: int, offset: int) -> bytes:
         """Read at most ``size`` bytes at ``offset``; fewer at the end of the file."""
-        ...
 
     def fileno(self) -> int:
         """Return a descriptor for copying, or raise SysrootError where there is none."""
-        ...
 
 
 class Sysroot(Protocol):
@@ -99,7 +94,6 @@ class Sysroot(Protocol):
     @property
     def name(self) -> str:
         """What to call this root in messages: ``/`` or a directory of the host."""
-        ...
 
     def lookup(self, path: str) -> Found | None:
         """Resolve every link of ``path`` within the root.
@@ -108,11 +102,9 @@ class Sysroot(Protocol):
         is not a directory, more than forty links (path_resolution(7)), a
         directory that may not be searched.
         """
-        ...
 
     def node(self, path: str) -> Node | None:
         """Return what stands at ``path``, whose parent directories hold no links."""
-        ...
 
     def open(self, path: str) -> OpenFile:
         """Open the regular file at the real path ``path``.
@@ -120,15 +112,12 @@ class Sysroot(Protocol):
         Raises SysrootError where it is not there, is no regular file or may
         not be read.
         """
-        ...
 
     def names(self, path: str) -> Sequence[str]:
         """Return the names in the directory at the real path ``path``, sorted.
 
         Raises SysrootError where that cannot be read.
         """
-        ...
 
     def xattrs(self, path: str) -> tuple[tuple[str, bytes], ...]:
         """Return the extended attributes of what is at ``path`` (no link followed), sorted."""
-        ...

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rootgen.errors import MissingError, SysrootError
+from rootgen.named import TYPE_CHECKING
 from rootgen.sysroot.port import Kind
 
 if TYPE_CHECKING:

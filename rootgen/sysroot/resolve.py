@@ -6,8 +6,7 @@ never lets ``..`` or an absolute link out of the root.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from rootgen.named import TYPE_CHECKING
 from rootgen.sysroot.port import Found, Kind, Link
 
 if TYPE_CHECKING:

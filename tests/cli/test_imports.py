@@ -9,6 +9,7 @@ import pytest
 
 # What costs, and what each command may do without (DESIGN, section 6).
 _ALWAYS = ["networkx", "elftools", "rich", "importlib.metadata", "subprocess", "socket", "asyncio"]
+_BARE = [*_ALWAYS, "click", "typing", "re", "dataclasses", "pathlib", "yaml", "difflib"]
 _HELP = [*_ALWAYS, "yaml", "json", "hashlib", "ctypes", "difflib", "concurrent", "tempfile"]
 
 _CODE = """
@@ -47,13 +48,29 @@ def test_help() -> None:
     assert _of(loaded, ["rootgen"]) <= {
         "rootgen",
         "rootgen.cli",
+        "rootgen.cli.command",
         "rootgen.cli.commands",
         "rootgen.cli.entry",
-        "rootgen.cli.group",
+        "rootgen.cli.parse",
         "rootgen.cli.streams",
+        "rootgen.cli.with_click",
         "rootgen.errors",
         "rootgen.named",
     }
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["deps", "--format", "list", "bash"],
+        ["make", "--dry-run", "bash", "ls"],
+        ["run", "--explain", "/", "--", "true"],
+    ],
+    ids=" ".join,
+)
+def test_a_plain_line(arguments: list[str]) -> None:
+    """A well-formed command line needs neither click nor what click brings."""
+    assert not _of(_loaded(*arguments), _BARE)
 
 
 @pytest.mark.parametrize(

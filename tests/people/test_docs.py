@@ -13,9 +13,9 @@ import click
 import pytest
 
 import rootgen as api
-from rootgen.cli.commands import rootgen
 from rootgen.cli.entry import run
 from rootgen.cli.reference import helps, render
+from rootgen.cli.with_click import root
 from rootgen.profile import files, image, schema, users
 from rootgen.profile.read import load_profiles
 from rootgen.profile.shipped import shipped_directory
@@ -44,12 +44,12 @@ def test_every_option_has_help() -> None:
     """Each command has an example, and each of its options a help text."""
     lacking = [
         f"{path} {parameter.name}"
-        for path, _, command in helps(rootgen, "rootgen")
+        for path, _, command in helps(root(), "rootgen")
         for parameter in command.params
         if isinstance(parameter, click.Option) and not parameter.help
     ]
     assert lacking == []
-    assert [path for path, text, _ in helps(rootgen, "rootgen") if f"  {path}" not in text] == []
+    assert [path for path, text, _ in helps(root(), "rootgen") if f"  {path}" not in text] == []
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", _PAGES, ids=lambda page: page.name)
 def test_commands_of_the_pages_exist(page: Path) -> None:
     """Each command line in an example names a command, and options, that there are."""
-    known = {path: command for path, _, command in helps(rootgen, "rootgen")}
+    known = {path: command for path, _, command in helps(root(), "rootgen")}
     for block in _blocks(page, "console"):
         for line in re.findall(r"^[$#] (?:.*\| )?(rootgen .*)$", block, re.MULTILINE):
             words = line.partition("  #")[0].split(" -- ")[0].split()

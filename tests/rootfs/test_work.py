@@ -6,35 +6,40 @@ import time
 
 import pytest
 
+from rootgen.plan.entry import Entry, EntryKind
 from rootgen.rootfs.work import MUCH, Work
 
 
-def _job(number: int) -> int:
+def _entry(number: int) -> Entry:
+    return Entry(f"/{number}", EntryKind.FILE, 0o644)
+
+
+def _job(number: int) -> Entry:
     time.sleep(0.001 * (number % 3))
-    return number
+    return _entry(number)
 
 
 @pytest.mark.parametrize("weight", [0, 1, MUCH])
 def test_order(weight: int) -> None:
     """Results come in the order in which the jobs were given."""
-    with Work[int]() as work:
+    with Work() as work:
         for number in range(200):
             work.do(weight, lambda number=number: _job(number))  # type: ignore[misc]
-        assert work.results() == list(range(200))
+        assert work.results() == list(map(_entry, range(200)))
 
 
 @pytest.mark.parametrize("weight", [0, MUCH])
 def test_failure(weight: int) -> None:
     """What a job raises is raised."""
 
-    def fail() -> int:
+    def fail() -> Entry:
         raise ValueError("as it should")
 
     def try_it() -> None:
-        with Work[int]() as work:
-            work.do(weight, lambda: 1)
+        with Work() as work:
+            work.do(weight, lambda: _entry(1))
             work.do(weight, fail)
-            work.do(weight, lambda: 2)
+            work.do(weight, lambda: _entry(2))
             work.results()
 
     with pytest.raises(ValueError, match="as it should"):

@@ -6,8 +6,7 @@ One module per act: ``namespaces``, ``limits``, ``root``; then ``program``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.explain.limits import limit_lines
 from rootgen.sandbox.explain.namespaces import namespace_lines
 from rootgen.sandbox.explain.program import program_lines

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rootgen.linux.mount import MS_RDONLY
+from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.launch import Mount
 from rootgen.sandbox.place import flag_words
 
