@@ -8,8 +8,9 @@ import sys
 
 from rootgen.api.run import RunRequest, compose_run, run
 from rootgen.cli.command import Option, OptionError, flag
+from rootgen.cli.duration import duration
 from rootgen.named import TYPE_CHECKING
-from rootgen.sandbox.options import NETWORKS, PIVOT_WAYS, Bind, Options
+from rootgen.sandbox.options import KILL_AFTER, NETWORKS, PIVOT_WAYS, Bind, Options
 
 if TYPE_CHECKING:
     from typing import Any
@@ -71,6 +72,14 @@ LAUNCH_OPTIONS = (
         ("--pivot",), "pivot", kind="choice", choices=PIVOT_WAYS, default="auto", shown=True,
         help="How to change the root. auto: chroot where the kernel refuses pivot_root.",
     ),
+    Option(
+        ("--timeout",), "timeout", metavar="DURATION",
+        help="End it after this time (30, 500ms, 2m, 1h) with SIGTERM; the exit status is 124.",
+    ),
+    Option(
+        ("--kill-after",), "kill_after", metavar="DURATION",
+        help="Kill what SIGTERM did not end after this time; 137.  [default: 10s]",
+    ),
     flag("--explain", "Do nothing; tell each step, with the shell command that would do the same."),
     flag("--json", "With --explain: the steps as JSON.", dest="as_json"),
 )  # fmt: skip
@@ -116,6 +125,8 @@ def _options(
     env: tuple[str, ...],
     hostname: str,
     memory: str,
+    timeout: str,
+    kill_after: str,
     **others: Any,
 ) -> Options:
     return Options(
@@ -124,6 +135,8 @@ def _options(
         env=tuple(_variable(written) for written in env if _is_set(written)),
         hostname=_hostname(hostname),
         memory=_size(memory) if memory else None,
+        timeout=_timeout(timeout) if timeout else None,
+        kill_after=duration(kill_after, "--kill-after") if kill_after else KILL_AFTER,
         **others,
     )
 
@@ -177,6 +190,13 @@ def _size(written: str) -> int:
     if not 0 < size < _LIMIT:
         raise _mistake(f"'{written}': expected a size such as 256M or 2G", "--memory")
     return size
+
+
+def _timeout(written: str) -> float:
+    seconds = duration(written, "--timeout")
+    if not seconds:
+        raise _mistake("no time is no launch: leave it out for no limit", "--timeout")
+    return seconds
 
 
 def _mistake(message: str, option: str) -> OptionError:

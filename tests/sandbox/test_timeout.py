@@ -4,31 +4,25 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from rootgen.cli.command import OptionError
+from rootgen.cli.duration import duration
 from rootgen.sandbox.deadline import Deadline
 from rootgen.sandbox.launch import TimeLimit
 from tests.sandbox.terminal import Terminal
+from tests.sandbox.tree import command_line
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_SCRIPT = """
-import sys
-from rootgen.api.run import RunRequest, run
-from rootgen.sandbox.options import Options
-root, timeout, kill_after, *command = sys.argv[1:]
-options = Options(timeout=float(timeout), kill_after=float(kill_after))
-sys.exit(run(RunRequest(root, tuple(command), options)))
-"""
-
 
 def _line(tree: Path, timeout: float, kill_after: float, *command: str) -> list[str]:
-    return [sys.executable, "-c", _SCRIPT, str(tree), str(timeout), str(kill_after), *command]
+    options = ["--timeout", str(timeout), "--kill-after", f"{kill_after * 1000:g}ms"]
+    return command_line(tree, *command, options=options)
 
 
 def _run(
@@ -112,3 +106,40 @@ def test_on_a_terminal(tree: Path, kill_after: float, status: int) -> None:
         terminal.expect("set")
         assert terminal.wait() == status, terminal.seen
         terminal.expect(r"its time of 0.5 s was over")
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [
+        ("30", 30),
+        ("1.5", 1.5),
+        ("2s", 2),
+        ("500ms", 0.5),
+        ("2m", 120),
+        ("1.5h", 5400),
+        ("1d", 86400),
+    ],
+)
+def test_durations(written: str, seconds: float) -> None:
+    """Seconds where there is no unit, else what the unit says."""
+    assert duration(written, "--timeout") == seconds
+
+
+@pytest.mark.parametrize(
+    "written", ["", "s", "-1", "1e3", "nan", "inf", "2 m", "2M", "1..2", "9" * 12]
+)
+def test_no_durations(written: str) -> None:
+    """Anything else is a mistake that says what was expected."""
+    with pytest.raises(OptionError, match="expected a duration such as"):
+        duration(written, "--timeout")
+
+
+def test_explained(tree: Path) -> None:
+    """The limit is one of the steps, with the command that sets the same."""
+    line = [*_line(tree, 90, 5, "true")]
+    line.insert(2, "--explain")
+    done = subprocess.run(line, capture_output=True, text=True, check=True)
+    assert "$ timeout --kill-after=5 90 …\n" in done.stdout
+    line.insert(2, "--json")
+    done = subprocess.run(line, capture_output=True, text=True, check=True)
+    assert '"time_limit": { "seconds": 90.0, "kill_after": 5.0 }' in " ".join(done.stdout.split())
