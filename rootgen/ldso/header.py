@@ -12,7 +12,6 @@ from rootgen.ldso.machine import (
     CLASS_32,
     EM_386,
     EM_ARM,
-    EM_LOONGARCH,
     EM_MIPS,
     EM_PPC,
     EM_PPC64,
@@ -41,7 +40,7 @@ _EF_ARM_EABI_VERSION, _EF_ARM_EABI_5 = 0xFF000000, 0x05000000
 _EF_ARM_ABI_FLOAT_SOFT, _EF_ARM_ABI_FLOAT_HARD = 0x200, 0x400
 _EF_MIPS_ABI2, _EF_MIPS_FP64, _EF_MIPS_NAN2008 = 0x20, 0x200, 0x400
 _EF_PPC64_ABI = 3
-_EF_FLOAT_ABI = {EM_RISCV: 6, EM_LOONGARCH: 7}
+_EF_RISCV_FLOAT_ABI = 6
 
 
 def fits(facts: ElfFacts, program: ElfFacts) -> bool:
@@ -94,4 +93,5 @@ def _mix(facts: ElfFacts, program: ElfFacts) -> bool:
     if machine == EM_PPC64:
         own = program.flags & _EF_PPC64_ABI or (1 if program.byte_order == "big" else 2)
         return flags & _EF_PPC64_ABI in {0, own}
-    return not (flags ^ program.flags) & _EF_FLOAT_ABI.get(machine, 0)
+    # LoongArch's loader does not look at its flags, though they tell floats as well.
+    return machine != EM_RISCV or not (flags ^ program.flags) & _EF_RISCV_FLOAT_ABI

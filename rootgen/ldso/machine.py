@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from rootgen.elf.facts import ElfFacts
 
 EM_386, EM_MIPS, EM_PPC, EM_PPC64, _EM_S390 = 3, 8, 20, 21, 22
-EM_ARM, EM_X86_64, _EM_AARCH64, EM_RISCV, EM_LOONGARCH = 40, 62, 183, 243, 258
-_EM_68K, _EM_PARISC, _EM_SH, EM_SPARCV9 = 4, 15, 42, 43
+EM_ARM, EM_X86_64, _EM_AARCH64, EM_RISCV, _EM_LOONGARCH = 40, 62, 183, 243, 258
+_EM_68K, _EM_PARISC, _EM_SH, EM_SPARCV9, _EM_ALPHA = 4, 15, 42, 43, 0x9026
 CLASS_32 = 32
 _EF_ARM_ABI_FLOAT_SOFT, _EF_ARM_ABI_FLOAT_HARD = 0x200, 0x400
 _EF_MIPS_ABI2, _EF_MIPS_NAN2008 = 0x20, 0x400
@@ -106,6 +106,7 @@ _MACHINES = {
     "sparc64": _machine("sparc64", 1, "", "/lib64/ld-linux.so.2", "lib64"),
     "m68k": _machine("m68k", 0, "", "/lib/ld.so.1 /lib/ld-musl-m68k.so.1"),
     "hppa": _machine("hppa", 0, "PARISC", "/lib/ld.so.1"),
+    "alpha": _machine("alpha", 0, "", "/lib/ld-linux.so.2"),
     "sh4": _machine("sh4", 0, "", "/lib/ld-linux.so.2 /lib/ld-musl-sh.so.1"),
     "loongarch64": _machine(
         "loongarch64", 0x12, "loongarch64",
@@ -126,6 +127,7 @@ _PLAIN = {
     (_EM_68K, 32): "m68k",
     (_EM_PARISC, 32): "hppa",
     (_EM_SH, 32): "sh4",
+    (_EM_ALPHA, 64): "alpha",
     (_EM_S390, 64): "s390x",
     (_EM_S390, 32): "s390",
 }
@@ -144,7 +146,7 @@ def machine_of(facts: ElfFacts) -> Machine:
     elif facts.machine == EM_RISCV:
         hard = facts.flags & _EF_RISCV_FLOAT_ABI == _EF_RISCV_FLOAT_ABI_DOUBLE
         name = "riscv64" if hard else "riscv64-soft"
-    elif facts.machine == EM_LOONGARCH:
+    elif facts.machine == _EM_LOONGARCH:
         hard = facts.flags & _EF_LOONGARCH_ABI == _EF_LOONGARCH_ABI_DOUBLE
         name = "loongarch64" if hard else "loongarch64-soft"
     machine = _MACHINES.get(name, _UNKNOWN)

@@ -17,99 +17,21 @@ import subprocess
 import sys
 import tempfile
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from rootgen.elf.reader import MAGIC
 from rootgen.sysroot.directory import DirectorySysroot
 from tests.elf.image import Recipe
+from tests.truth.architecture import ARCHITECTURES, Architecture
+from tests.truth.debian import download
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _QEMU = "/qemu"
 _SECONDS = 60
 # Programs, interpreters with their extension modules, and all that they depend on.
 PACKAGES = "bash coreutils curl dash git libc-bin openssh-client python3-minimal sed".split()
-
-
-class Architecture(NamedTuple):
-    """One architecture: as packages call it, as qemu calls it, and what its ELF headers say."""
-
-    name: str
-    qemu: str
-    triplet: str
-    loader: str
-    machine: int
-    elf_class: Literal[32, 64] = 64
-    byte_order: Literal["little", "big"] = "little"
-    flags: int = 0
-    cross: str = ""  # its name in libraries for cross-compiling: the release has no others of it
-
-
-ARCHITECTURES = {
-    one.name: one
-    for one in (
-        Architecture("arm64", "aarch64", "aarch64-linux-gnu", "/lib/ld-linux-aarch64.so.1", 183),
-        Architecture(
-            "armhf", "arm", "arm-linux-gnueabihf", "/lib/ld-linux-armhf.so.3", 40, 32,
-            flags=0x5000400,
-        ),
-        Architecture(
-            "armel", "arm", "arm-linux-gnueabi", "/lib/ld-linux.so.3", 40, 32, flags=0x5000200
-        ),
-        Architecture("s390x", "s390x", "s390x-linux-gnu", "/lib/ld64.so.1", 22, 64, "big"),
-        Architecture(
-            "ppc64el", "ppc64le", "powerpc64le-linux-gnu", "/lib64/ld64.so.2", 21, flags=2
-        ),
-        Architecture("i386", "i386", "i386-linux-gnu", "/lib/ld-linux.so.2", 3, 32),
-        Architecture(
-            "mips64el", "mips64el", "mips64el-linux-gnuabi64", "/lib64/ld.so.1", 8,
-            flags=0x80000007,
-        ),
-        Architecture(
-            "mipsel", "mipsel", "mipsel-linux-gnu", "/lib/ld.so.1", 8, 32, flags=0x70001007
-        ),
-    )
-}  # fmt: skip
-
-AMD64 = Architecture("amd64", "x86_64", "x86_64-linux-gnu", "/lib64/ld-linux-x86-64.so.2", 62)
-# Libraries and no programs.
-CROSS = {
-    one.name: one
-    for one in (
-        Architecture(
-            "riscv64", "riscv64", "riscv64-linux-gnu", "/lib/ld-linux-riscv64-lp64d.so.1", 243,
-            flags=5, cross="riscv64",
-        ),
-        Architecture(
-            "mipsn32el", "mipsn32el", "mips64el-linux-gnuabin32", "/lib32/ld.so.1", 8, 32,
-            flags=0x80000027, cross="mipsn32el",
-        ),
-        Architecture(
-            "mips", "mips", "mips-linux-gnu", "/lib/ld.so.1", 8, 32, "big",
-            flags=0x70001007, cross="mips",
-        ),
-        Architecture(
-            "ppc64", "ppc64", "powerpc64-linux-gnu", "/lib64/ld64.so.1", 21, 64, "big",
-            flags=1, cross="ppc64",
-        ),
-        Architecture(
-            "powerpc", "ppc", "powerpc-linux-gnu", "/lib/ld.so.1", 20, 32, "big", cross="powerpc"
-        ),
-        Architecture(
-            "sparc64", "sparc64", "sparc64-linux-gnu", "/lib64/ld-linux.so.2", 43, 64, "big",
-            flags=2, cross="sparc64",
-        ),
-        Architecture(
-            "m68k", "m68k", "m68k-linux-gnu", "/lib/ld.so.1", 4, 32, "big", cross="m68k"
-        ),
-        Architecture(
-            "hppa", "hppa", "hppa-linux-gnu", "/lib/ld.so.1", 15, 32, "big",
-            flags=0x210, cross="hppa",
-        ),
-    )
-}  # fmt: skip
 
 
 def cache_directory() -> str:
@@ -153,15 +75,34 @@ def sysroot(architecture: Architecture, packages: Sequence[str]) -> str:
     with made_once(f"{architecture.name}-{key}") as (final, fresh):
         if fresh:
             with tempfile.TemporaryDirectory(dir=cache_directory()) as scratch:
-                archives = _download(tuple(dict.fromkeys(names)), packages, scratch)
+                archives = download(
+                    tuple(dict.fromkeys(names)), packages, scratch, architecture.suites
+                )
                 _unpack(archives, fresh)
             for name in names:
                 one = ARCHITECTURES.get(name, architecture)
-                shutil.copy(f"/usr/bin/qemu-{one.qemu}-static", f"{fresh}{_QEMU}-{name}")
+                shutil.copy(emulator(one), f"{fresh}{_QEMU}-{name}")
             os.symlink(f"qemu-{architecture.name}", fresh + _QEMU)
             [done] = run_all(fresh, [["/sbin/ldconfig"]])
             assert done.status == 0, done.errors
     return final
+
+
+def emulator(architecture: Architecture) -> str:
+    """Return the path of a qemu-user, linked statically, that runs programs of ``architecture``."""
+    if not architecture.new_qemu:
+        return f"/usr/bin/qemu-{architecture.qemu}-static"
+    with made_once(f"qemu-{architecture.qemu}-1") as (final, fresh):
+        if fresh:
+            with tempfile.TemporaryDirectory(dir=cache_directory()) as scratch:
+                [archive] = [
+                    one
+                    for one in download(("amd64",), ["qemu-user"], scratch, ("trixie", "stable"))
+                    if os.path.basename(one).startswith("qemu-user_")
+                ]
+                _unpack([archive], f"{scratch}/all")
+                shutil.copy(f"{scratch}/all/usr/bin/qemu-{architecture.qemu}", f"{fresh}/qemu")
+    return f"{final}/qemu"
 
 
 def recipe_of(architecture: Architecture) -> Recipe:
@@ -181,11 +122,11 @@ def usual_root(architecture: Architecture) -> str:
     with made_once(f"{architecture.name}-1") as (final, fresh):
         if fresh:
             with tempfile.TemporaryDirectory(dir=cache_directory()) as scratch:
-                packages = [f"libc6-{architecture.cross}-cross"]
+                packages = [f"{architecture.libc}-{architecture.cross}-cross"]
                 # Not there for all; where it is, it brings more.
                 if architecture.name != "mipsn32el":
                     packages.append(f"libstdc++6-{architecture.cross}-cross")
-                archives = _download(("amd64",), packages, scratch)
+                archives = download(("amd64",), packages, scratch, architecture.suites)
                 _unpack(archives, os.path.join(scratch, "cross"))
                 target = f"/usr/lib/{architecture.triplet}"
                 _lay(fresh)
@@ -195,9 +136,7 @@ def usual_root(architecture: Architecture) -> str:
                     _copy_beside(f"{base}/{name}", fresh + target)
             loader = f"{target}/{os.path.basename(architecture.loader)}"
             os.symlink(loader, fresh + architecture.loader)
-            shutil.copy(
-                f"/usr/bin/qemu-{architecture.qemu}-static", f"{fresh}{_QEMU}-{architecture.name}"
-            )
+            shutil.copy(emulator(architecture), f"{fresh}{_QEMU}-{architecture.name}")
     return final
 
 
@@ -213,49 +152,6 @@ def without_cache(root: str, copy: str) -> str:
     subprocess.run(["cp", "-al", root, copy], check=True)
     os.unlink(f"{copy}/etc/ld.so.cache")
     return copy
-
-
-def _download(architectures: Sequence[str], packages: Sequence[str], scratch: str) -> list[str]:
-    """Download by an apt of our own: the machine's lists, settings and architectures stay."""
-    for directory in ("state/lists/partial", "cache/archives/partial", "sources"):
-        os.makedirs(os.path.join(scratch, directory))
-    _write(os.path.join(scratch, "state/status"), "")
-    _write(
-        os.path.join(scratch, "sources/debian.sources"),
-        "Types: deb\nURIs: http://deb.debian.org/debian\nSuites: bookworm\nComponents: main\n"
-        f"Architectures: {' '.join(architectures)}\nSigned-By: {_KEYRING}\n",
-    )
-    configuration = os.path.join(scratch, "apt.conf")
-    settings = {
-        "Dir::State": f"{scratch}/state",
-        "Dir::State::status": f"{scratch}/state/status",
-        "Dir::Cache": f"{scratch}/cache",
-        "Dir::Etc::main": "/dev/null",
-        "Dir::Etc::parts": "/dev/null",
-        "Dir::Etc::sourcelist": "/dev/null",
-        "Dir::Etc::sourceparts": f"{scratch}/sources",
-        "Dir::Etc::preferencesparts": "/dev/null",
-        "APT::Architecture": architectures[0],
-        "APT::Architectures": ",".join(architectures),
-        "APT::Sandbox::User": "",
-        "APT::Install-Recommends": "false",
-        "Acquire::Languages": "none",
-        "Acquire::Retries": "3",
-    }
-    _write(configuration, "".join(f'{name} "{value}";\n' for name, value in settings.items()))
-    environment = {**os.environ, "APT_CONFIG": configuration}
-    for command in (["update"], ["-y", "--download-only", "install", *packages]):
-        done = subprocess.run(
-            ["apt-get", "-qq", *command],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=600,
-        )
-        assert done.returncode == 0, done.stderr
-    archives = f"{scratch}/cache/archives"
-    return [f"{archives}/{name}" for name in sorted(os.listdir(archives)) if name.endswith(".deb")]
 
 
 def _unpack(archives: Sequence[str], root: str) -> None:
@@ -282,11 +178,6 @@ def _copy_beside(source: str, target: str) -> None:
         if os.path.isfile(path) and not os.path.lexists(copy):
             beside = os.path.islink(path) and "/" not in os.readlink(path)
             shutil.copy(path, copy, follow_symlinks=not beside)
-
-
-def _write(path: str, text: str) -> None:
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(text)
 
 
 def elf_files(root: str) -> Iterator[str]:

@@ -13,15 +13,8 @@ from rootgen.ldso.cache import Record, encode_cache
 from rootgen.ldso.system import System
 from rootgen.sysroot.directory import DirectorySysroot
 from tests.elf.image import DT_NEEDED, build
-from tests.truth.foreign import (
-    AMD64,
-    ARCHITECTURES,
-    CROSS,
-    loader_of,
-    recipe_of,
-    run_all,
-    usual_root,
-)
+from tests.truth.architecture import AMD64, ARCHITECTURES, CROSS
+from tests.truth.foreign import emulator, loader_of, recipe_of, run_all, usual_root
 from tests.truth.loader import parse
 
 if TYPE_CHECKING:
@@ -64,7 +57,7 @@ def test_flags(name: str, tmp_path: Path) -> None:
         shutil.copy(architecture.loader, root + architecture.loader)
     else:
         shutil.copy(loader_of(usual_root(architecture), architecture), root + architecture.loader)
-    shutil.copy(f"/usr/bin/qemu-{architecture.qemu}-static", f"{root}/qemu")
+    shutil.copy(emulator(architecture), f"{root}/qemu")
     [done] = run_all(root, [["-E", "LD_TRACE_LOADED_OBJECTS=1", "/prog"]])
     truth = parse(done.output, done.errors)
     load = System(DirectorySysroot(root)).load("/prog")

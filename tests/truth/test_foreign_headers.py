@@ -17,7 +17,8 @@ from rootgen.ldso.system import System
 from rootgen.sysroot.directory import host
 from tests.elf.image import Recipe
 from tests.laws.test_loader_trees import Drawn, Tree, agree, write
-from tests.truth.foreign import ARCHITECTURES, CROSS, loader_of, recipe_of, usual_root
+from tests.truth.architecture import ARCHITECTURES, CROSS
+from tests.truth.foreign import emulator, loader_of, recipe_of, usual_root
 from tests.truth.loader import parse
 
 if TYPE_CHECKING:
@@ -79,6 +80,11 @@ CASES = {
     ("riscv64", "single_float"): Header(flags=3),
     ("riscv64", "no_compressed_instructions"): Header(flags=4),
     ("riscv64", "32_bit"): Header(elf_class=32),
+    ("loong64", "soft_float"): Header(flags=0x41),
+    ("loong64", "single_float"): Header(flags=0x42),
+    ("loong64", "an_older_object_abi"): Header(flags=0x03),
+    ("sh4", "other_flags"): Header(flags=0x108),
+    ("alpha", "other_flags"): Header(flags=1),
     ("mipsn32el", "o32"): Header(flags=0x70001007),
     ("mipsn32el", "n64"): Header(elf_class=64, flags=0x80000007),
     ("mips", "n32"): Header(flags=0x70001027),
@@ -109,7 +115,7 @@ def test_first_object(name: str, what: str, tmp_path: Path) -> None:
     if name != "amd64":
         architecture = {**ARCHITECTURES, **CROSS}[name]
         loader = loader_of(usual_root(architecture), architecture)
-        qemu = [f"qemu-{architecture.qemu}-static", "-E", "LD_TRACE_LOADED_OBJECTS=1"]
+        qemu = [emulator(architecture), "-E", "LD_TRACE_LOADED_OBJECTS=1"]
         kind = recipe_of(architecture)
     root = os.path.realpath(tmp_path)
     tree = Tree(

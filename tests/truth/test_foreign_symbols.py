@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,13 +10,14 @@ import pytest
 from rootgen.api.deps import Asked, DepsResult, Resolver
 from rootgen.report.deps_lacks import undefined_words
 from rootgen.report.deps_ldd import ldd_answer
-from tests.truth.foreign import ARCHITECTURES, PACKAGES, elf_files, run_all, sysroot
+from tests.truth.architecture import ARCHITECTURES
+from tests.truth.foreign import PACKAGES, elf_files, run_all, sysroot
 from tests.truth.test_ldd import masked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from tests.truth.foreign import Architecture
+    from tests.truth.architecture import Architecture
 
 # Big-endian with DT_HASH in words of eight bytes; 32 bits with relocations without addends.
 SAMPLE = ("i386", "s390x")
@@ -43,7 +45,7 @@ def _compare(architecture: Architecture, step: int) -> str:
         if isinstance(one, DepsResult) and one.load.objects[0].facts.dynamic
     ]
     commands = [[*_AS_LDD, architecture.loader, one.path] for one in results]
-    symbols = 0
+    symbols = killed = 0
     differing: list[str] = []
     for result, done in zip(results, run_all(root, commands), strict=True):
         said = [*masked(done.output).splitlines(), *done.errors.splitlines()]
@@ -53,11 +55,17 @@ def _compare(architecture: Architecture, step: int) -> str:
         loader = resolver.usual_loader(result.load.objects[0].facts)
         answer = ldd_answer(result.path, result.load, loader, result.versions or ())
         listed = _without_vdso(one for one in said if one.startswith("\t"))
+        if done.status == -signal.SIGSEGV and theirs < mine:
+            # loong64's loader dies of a thread's variable that is not defined: of what it came to.
+            killed += 1
+            mine = theirs
         if mine != theirs or _without_vdso(answer.lines) != listed:
             differing.append(f"{result.path}: ours {mine} {answer.lines}, theirs {said}")
     assert not differing, "\n".join(differing)
     assert len(results) > 10
+    assert killed < len(results) / 10
     what = f"{len(results)} files with {symbols} undefined symbols"
+    what += f", {killed} up to where it was killed," if killed else ""
     return f"{architecture.name}: {what} compared with ldd -r of that architecture: 0 differences"
 
 

@@ -16,7 +16,8 @@ from rootgen.ldso.cpu import BASELINE, Cpu
 from rootgen.ldso.system import System
 from rootgen.sysroot.directory import host
 from tests.laws.test_loader_trees import Tree, agree, trees, write
-from tests.truth.foreign import ARCHITECTURES, CROSS, Architecture, loader_of, recipe_of, usual_root
+from tests.truth.architecture import ARCHITECTURES, CROSS, Architecture
+from tests.truth.foreign import emulator, loader_of, recipe_of, usual_root
 from tests.truth.loader import parse
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def check(tree: Tree, architecture: Architecture) -> None:
             variables["LD_LIBRARY_PATH"] = tree.library_path.replace("@", root)
             library_path = (variables["LD_LIBRARY_PATH"],) if tree.library_path else ()
         done = subprocess.run(
-            [f"qemu-{architecture.qemu}-static", *_told(variables), program],
+            [emulator(architecture), *_told(variables), program],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -13,18 +13,8 @@ from rootgen.errors import ElfError
 from rootgen.ldso.system import System
 from rootgen.sysroot.directory import DirectorySysroot
 from tests.people.command import succeed
-from tests.truth.foreign import (
-    AMD64,
-    ARCHITECTURES,
-    CROSS,
-    PACKAGES,
-    Architecture,
-    elf_files,
-    run_all,
-    sysroot,
-    usual_root,
-    without_cache,
-)
+from tests.truth.architecture import AMD64, ARCHITECTURES, CROSS, Architecture
+from tests.truth.foreign import PACKAGES, elf_files, run_all, sysroot, usual_root, without_cache
 from tests.truth.loader import parse
 
 if TYPE_CHECKING:
