@@ -1,0 +1,96 @@
+"""The machine: QEMU without hardware's help, the results on its second serial line."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from tests.guest.initramfs import write_boot
+from tests.guest.kernel import image
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_MACHINE = "-accel tcg -cpu max -smp 2 -nodefaults -no-reboot -display none".split()
+_QUIET = "console=ttyS0 panic=-1 quiet"
+
+
+class Result(NamedTuple):
+    """How a script ended, and what it printed on either stream."""
+
+    status: int
+    output: str
+
+
+def boot(
+    scripts: Mapping[str, str],
+    *,
+    cgroups: str = "v2",
+    root: str = "mounted",
+    disk: int = 0,
+    modules: Sequence[str] = (),
+    files: Mapping[str, bytes] | None = None,
+    memory: int = 768,
+    timeout: float = 180,
+) -> dict[str, Result]:
+    """Boot, run the scripts, power off; return each script's result.
+
+    ``memory`` is in MiB, ``disk`` in bytes, ``timeout`` in seconds. A guest that does not come to
+    its end fails the test, with what its console showed.
+    """
+    qemu = shutil.which("qemu-system-x86_64")
+    assert qemu is not None, "qemu-system-x86_64 is not installed; tests/run installs it"
+    with tempfile.TemporaryDirectory(prefix="rootgen-boot-") as scratch:
+        place = Path(scratch)
+        with (place / "initramfs").open("wb") as file:
+            settings = {"CGROUPS": cgroups, "ROOT": root}
+            write_boot(file, scripts, settings, modules, files or {})
+        command = [
+            qemu, *_MACHINE, "-m", str(memory), "-kernel", str(image()),
+            "-initrd", f"{scratch}/initramfs", "-append", _QUIET,
+            "-serial", f"file:{scratch}/console", "-serial", f"file:{scratch}/results",
+        ]  # fmt: skip
+        if disk:
+            with (place / "disk").open("wb") as file:
+                file.truncate(disk)
+            command += ["-drive", f"file={scratch}/disk,format=raw,if=virtio"]
+        said = _run(command, timeout)
+        results = _results(
+            (place / "results").read_bytes() if (place / "results").exists() else b""
+        )
+        console = (place / "console").read_text(errors="replace")
+    assert "end" in results, f"the guest did not come to its end: {said}\n{console[-4000:]}"
+    del results["end"]
+    return results
+
+
+def _run(command: list[str], timeout: float) -> str:
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"it ran for {timeout} seconds"
+    return done.stderr
+
+
+def _results(data: bytes) -> dict[str, Result]:
+    """Read ``NAME STATUS LENGTH`` lines, each with so many bytes behind it, as far as they go."""
+    results: dict[str, Result] = {}
+    while data:
+        head, _, rest = data.partition(b"\n")
+        fields = head.decode().split()
+        if len(fields) != len(("name", "status", "length")) or len(rest) < int(fields[2]):
+            break
+        length = int(fields[2])
+        results[fields[0]] = Result(int(fields[1]), rest[:length].decode("utf-8", "replace"))
+        data = rest[length:]
+    return results
