@@ -10,7 +10,8 @@ Pure: ``options``, ``launch``, ``compose``, ``mounts``, ``id_map``,
 ``cgroup_facts``. Doing: ``perform`` (the launcher, outside), ``start`` (its
 child made and let begin), ``inside`` (that child, process 1 of the new
 namespaces, up to the exec), ``place`` (mounts beneath a tree that nobody trusts), ``root`` (the
-change of root), ``command`` (the program, found and looked at),
+change of root), ``command`` (the program, found and looked at), ``program``
+(the program, started),
 ``cgroup`` (limits), ``relay`` (the terminal), ``report`` (errors from
 inside), ``nearest`` (what a name that was not found may have meant).
 """

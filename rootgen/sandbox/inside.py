@@ -1,7 +1,7 @@
 """The launcher's child: process 1 of the new namespaces, from the clone to the last wait.
 
 It performs the steps of the Launch, gives up what the program may not have,
-forks the program, and then waits for whatever becomes its child and passes
+starts the program, and then waits for whatever becomes its child and passes
 signals on. All that it needs is imported before the clone: after the change
 of root the host's Python is out of reach.
 """
@@ -13,18 +13,17 @@ import os
 import select
 import signal
 
-from rootgen.errors import LaunchError, NotExecutableError
+from rootgen.errors import LaunchError
 from rootgen.linux import capability, message, namespace, network, process
 from rootgen.linux import mount as mounts
-from rootgen.linux.path import open_in_root
 from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox import place, pty
-from rootgen.sandbox.command import find_program
 from rootgen.sandbox.launch import Link, Mount, Node, Protect
 from rootgen.sandbox.place import failure
-from rootgen.sandbox.report import GO, TERMINAL, pack_error
+from rootgen.sandbox.program import start_program
+from rootgen.sandbox.report import GO, STARTED, TERMINAL, pack_error
 from rootgen.sandbox.root import change_root, open_as_mount
-from rootgen.sandbox.signals import CAUGHT, IGNORED_BY_PYTHON, JOB, status_of
+from rootgen.sandbox.signals import CAUGHT, JOB, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -86,13 +85,12 @@ def _perform(launch: Launch, mask: Iterable[int]) -> int:
     # (PR_SET_DUMPABLE(2const)): /proc/1/exe and /proc/1/root lead to the host.
     process.set_dumpable(dumpable=False)
     _die_with_the_launcher()
-    child = os.fork()
-    if child == 0:
-        _be_program(launch, terminal, mask)
+    program = start_program(launch, mask, terminal)
+    message.send(_CHANNEL, STARTED)
     if terminal is not None:
         os.close(terminal)
     _let_go_of_streams()
-    return _wait_for(child)
+    return _wait_for(program)
 
 
 def _enter_namespaces(launch: Launch) -> None:
@@ -244,47 +242,3 @@ def _pass_on(program: int, number: int) -> None:
         return  # it ended, or has not called setsid(2) yet and is told again by who waits
     except PermissionError:
         return  # it became somebody whom it may not signal either: setuid(2) is its right
-
-
-def _be_program(launch: Launch, terminal: int | None, mask: Iterable[int]) -> NoReturn:
-    """Be the program, or tell why not; never return."""
-    status = _FAILED
-    try:
-        os.setsid()
-        if terminal is not None:
-            pty.take_terminal(terminal)
-        for number in IGNORED_BY_PYTHON:
-            signal.signal(number, signal.SIG_DFL)
-        directory = _enter_directory(launch.workdir)
-        environment = dict(launch.environment)
-        path = find_program(launch.command[0], environment.get("PATH", ""), directory)
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        _execute(path, launch.command, environment)
-    except LaunchError as error:
-        message.send(_CHANNEL, pack_error(error))
-        status = error.exit_status
-    finally:
-        os._exit(status)
-
-
-def _enter_directory(path: str) -> str:
-    """Change to the working directory, through no link of procfs; return its path."""
-    try:
-        root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        directory = open_in_root(root, path, os.O_PATH | os.O_DIRECTORY)
-        os.fchdir(directory)
-    except OSError as error:
-        hint = "make it in the tree, or choose another --workdir"
-        raise failure(f"start in the directory {path}", error, hint) from error
-    os.close(root)
-    os.close(directory)
-    return path if path.startswith("/") else f"/{path}"
-
-
-def _execute(path: str, command: tuple[str, ...], environment: dict[str, str]) -> NoReturn:
-    try:
-        os.execve(path, command, environment)
-    except OSError as error:
-        raise NotExecutableError(f"{path}: {error.strerror}") from error
-    except ValueError as error:  # a NUL in an argument or in the environment
-        raise NotExecutableError(f"{path}: {error}") from error

@@ -52,16 +52,6 @@ def open_terminal(tree: int, owner: int) -> tuple[int, int]:
     return outer, inner
 
 
-def take_terminal(inner: int) -> None:
-    """Make the terminal this session's, and its streams. Raises OSError.
-
-    A standard error that is no terminal stays what it is: a file, a pipe.
-    """
-    fcntl.ioctl(inner, load_termios().TIOCSCTTY, 0)
-    for descriptor in (0, 1, 2) if os.isatty(2) else (0, 1):
-        os.dup2(inner, descriptor)
-
-
 def copy_size(source: int, target: int) -> None:
     """Give one terminal the size of another; the kernel then tells who is in front (SIGWINCH)."""
     termios = load_termios()

@@ -10,6 +10,7 @@ from rootgen.linux.message import LIMIT
 
 TERMINAL = b"terminal"
 GO = b"go"
+STARTED = b"started"
 
 _ERROR = b"error\0"
 _KINDS: dict[str, type[LaunchError]] = {

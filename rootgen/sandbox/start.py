@@ -89,13 +89,16 @@ def next_message(channel: int) -> tuple[bytes, int | None]:
 
 
 def error_told(launch: Launch, channel: int, told: bytes = b"") -> LaunchError | None:
-    """Return the error that process 1 or the program-to-be told, if one did.
+    """Return the error that process 1 told, if it did.
 
     ``told`` is what was received before.
     """
     error = unpack_error(told)
-    if error is None and _has_message(channel):
-        error = unpack_error(next_message(channel)[0])
+    while error is None and _has_message(channel):
+        told = next_message(channel)[0]
+        if not told:
+            return None
+        error = unpack_error(told)
     if isinstance(error, NotFoundError) and not error.hint:
         from rootgen.sandbox.nearest import nearest_hint
 
