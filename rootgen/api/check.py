@@ -35,14 +35,15 @@ def check(root: str, *, progress: Progress | None = None) -> CheckReport:
         drift = drift_of(descriptor, manifest, progress=progress)
     finally:
         os.close(descriptor)
-    lacks = tuple(_lacks(root, manifest.programs, manifest.plan))
+    sysroot = DirectorySysroot(root)
+    lacks = tuple(_lacks(sysroot, manifest.programs, manifest.plan))
     unheld = tuple((note.path, note.what) for note in drift.unheld)
-    programs, entries = len(manifest.programs), len(manifest.plan)
+    programs = sum(_is_program(sysroot, one, manifest.plan) for one in manifest.programs)
+    entries = len(manifest.plan)
     return CheckReport(root, manifest.digest, programs, entries, drift.change, unheld, lacks)
 
 
-def _lacks(root: str, programs: tuple[str, ...], plan: Plan) -> Iterator[Lack]:
-    sysroot = DirectorySysroot(root)
+def _lacks(sysroot: DirectorySysroot, programs: tuple[str, ...], plan: Plan) -> Iterator[Lack]:
     gathering = Gathering(System(sysroot))
     for program in programs:
         try:

@@ -27,6 +27,20 @@ if TYPE_CHECKING:
 
     Progress = Callable[[str, int, int], None]
 
+# By uname(2)'s machine, the others whose programs its kernel runs.
+_RUNS_TOO = {
+    "x86_64": ("i386", "x32"),
+    "i686": ("i386",),
+    "aarch64": ("arm",),
+    "armv7l": ("arm",),
+    "armv8l": ("arm",),
+    "mips64": ("mips", "mipsel", "mips64el"),
+    "mips": ("mipsel",),
+    "ppc64": ("powerpc",),
+    "s390x": ("s390",),
+    "sparc64": ("sparc",),
+}
+
 
 class MakeRequest(NamedTuple):
     """What ``make`` is asked for; the fields are the command's options."""
@@ -171,8 +185,32 @@ def _profile(request: MakeRequest) -> Profile:
     return load_profiles(names, shipped=shipped)
 
 
+def foreign_machine(closure: Closure) -> str:
+    """Return the machine that all ELF programs of ``closure`` are for, where it is not this one.
+
+    Empty where any of them may run here, as those of 32 bits do on a
+    machine of 64.
+    """
+    from rootgen.elf.names import machine_name
+
+    facts = [closure.files[one.path].facts for one in closure.programs]
+    machines = {machine_name(one) for one in facts if one is not None}
+    here = os.uname().machine
+    if not machines or machines & {here, *_RUNS_TOO.get(here, ())}:
+        return ""
+    return " and ".join(sorted(machines))
+
+
 def _check(request: MakeRequest) -> None:
     if not (request.programs or request.profiles or request.add):
         raise UsageError("nothing to make: name a program, or a profile with -f")
     if not request.out and not request.dry_run:
         raise UsageError("where to? name the directory with --out, or use --dry-run")
+    out = os.path.realpath(request.out)
+    for source, _ in request.add:
+        whole = os.path.realpath(source).rstrip("/")
+        if request.out and (out == whole or out.startswith(f"{whole}/")):
+            raise UsageError(
+                f"--out {request.out} lies within what --add {source} brings",
+                hint="a tree would hold the one made before: give --out another place",
+            )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from rootgen.api.make import MakeRequest
+from rootgen.api.make import MakeRequest, foreign_machine
 from rootgen.api.make import make as make_tree
 from rootgen.cli.command import Argument, Command, Option, OptionError, flag
 from rootgen.cli.output import output_palette, write_json, write_lines
@@ -62,7 +62,8 @@ def make(  # noqa: PLR0913 - one parameter for each option
         return
     if dry_run:
         write_lines(plan_lines(result.plan))
-    write_lines(summary_lines(result.plan, result.out, skipped, notes, output_palette()))
+    palette, foreign = output_palette(), foreign_machine(result.closure)
+    write_lines(summary_lines(result.plan, result.out, skipped, notes, palette, foreign=foreign))
 
 
 def _epoch(written: str) -> int | None:

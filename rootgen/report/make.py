@@ -75,8 +75,13 @@ def summary_lines(
     skipped: Sequence[Remark],
     notes: Sequence[Remark],
     palette: Palette = PLAIN,
+    *,
+    foreign: str = "",
 ) -> Iterator[str]:
-    """Say what was made, in ``out`` (``""``: nothing was), and what to type next."""
+    """Say what was made, in ``out`` (``""``: nothing was), and what to type next.
+
+    ``foreign`` is the machine that the programs are for, where it is not this one.
+    """
     counted = census(plan)
     parts = (
         count_words(counted.programs, "program"),
@@ -90,7 +95,9 @@ def summary_lines(
     yield from _remark_lines("privileged", privileged)
     yield from _remark_lines("skipped", skipped)
     yield from _remark_lines("not kept", notes)
-    if out:
+    if out and foreign:
+        yield f"next: rootgen check {_quoted(out)}     (its programs are for {foreign})"
+    elif out:
         yield f"next: rootgen shell {_quoted(out)}"
 
 

@@ -34,4 +34,6 @@ def write_error(name: str, error: OSError, entry: Entry | None = None) -> TreeEr
     hint = ""
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         hint = "nothing was left behind; make room, or give --out on another file system"
+    elif error.errno in {errno.EMFILE, errno.ENFILE}:
+        hint = "raise the limit of open files: ulimit -n 1024"
     return TreeError(f"cannot write {name}: {error.strerror or error}", why=why, hint=hint)

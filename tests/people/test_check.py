@@ -93,3 +93,11 @@ def test_forged_manifest(tmp_path: Path) -> None:
     done = rootgen("check", str(rootfs))
     assert done.returncode == 1
     assert "digest is not that of its entries" in done.stderr
+
+
+def test_files_are_not_counted_as_programs(tmp_path: Path) -> None:
+    """Programs are those that were asked for, not every file that has a closure of its own."""
+    library = os.path.realpath("/lib64/ld-linux-x86-64.so.2")
+    rootfs = str(tmp_path / "rootfs")
+    succeed("make", "true", "--add", f"{library}:/opt/data", "--out", rootfs)
+    assert succeed("check", rootfs).endswith(", 1 program complete\n")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.elf.image import Recipe, build
 from tests.people.command import ROOTGEN, rootgen, succeed
 from tests.truth.compiled import Thing, link
 
@@ -187,3 +188,43 @@ def test_umask_of_nothing(tmp_path: Path) -> None:
     else:
         assert done.stderr == "rootgen: cannot write out: Permission denied\n"
         assert list(tmp_path.iterdir()) == []
+
+
+def test_next_command_of_a_foreign_root(tmp_path: Path) -> None:
+    """What this machine cannot run is not offered to be run."""
+    program = tmp_path / "root/usr/bin/hello"
+    program.parent.mkdir(parents=True)
+    program.write_bytes(build(Recipe(machine=258)).data)
+    program.chmod(0o755)
+    printed = succeed(
+        "make", "hello", "--sysroot", "root", "--out", "out", "--bare", directory=tmp_path
+    )
+    last = "next: rootgen check out     (its programs are for loongarch64)"
+    assert printed.splitlines()[-1] == last
+
+
+def test_output_within_an_addition(tmp_path: Path) -> None:
+    """A tree cannot hold the one that was made there before, whatever links lead to it."""
+    (tmp_path / "source/below").mkdir(parents=True)
+    (tmp_path / "alias").symlink_to("source")
+    for out in ("source", "source/out", "alias/below/out"):
+        done = rootgen(
+            "make", "true", "--add", "source:/srv", "--out", out, "--force", directory=tmp_path
+        )
+        assert done.returncode == 2
+        assert f"--out {out} lies within what --add " in done.stderr
+    succeed("make", "true", "--add", "source:/srv", "--out", "source-2", directory=tmp_path)
+
+
+def test_too_few_descriptors_to_write(tmp_path: Path) -> None:
+    """What to do is said with it, and nothing is left behind."""
+    done = subprocess.run(
+        ["prlimit", "--nofile=12", ROOTGEN, "make", "bash", "ls", "--out", "out"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "  hint: raise the limit of open files: ulimit -n 1024"
+    assert not list(tmp_path.iterdir())
