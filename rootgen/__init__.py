@@ -5,7 +5,7 @@ The Python API has the commands' shape::
     import rootgen
 
     result = rootgen.make(rootgen.MakeRequest(programs=("bash", "ls"), out="./rootfs"))
-    status = rootgen.run(rootgen.RunRequest("./rootfs", ("ls", "/")))
+    print(rootgen.run("./rootfs", ["ls", "/"]).stdout.decode())
     for one in rootgen.deps(["git"]):
         print([mapped.path for mapped in one.load.objects])
 
@@ -21,23 +21,28 @@ if TYPE_CHECKING:
     from rootgen.api.deps import Asked, Resolver, deps
     from rootgen.api.deps_graph import chains_to, dependents, retained
     from rootgen.api.diff import diff
+    from rootgen.api.launched import Completed, Launched, launch, run
     from rootgen.api.make import MakeRequest, MakeResult, make
-    from rootgen.api.run import RunRequest, run
     from rootgen.api.why import why
     from rootgen.errors import RootgenError
+    from rootgen.sandbox.options import Bind, Options
 
 __all__ = [
     "Asked",
+    "Bind",
+    "Completed",
+    "Launched",
     "MakeRequest",
     "MakeResult",
+    "Options",
     "Resolver",
     "RootgenError",
-    "RunRequest",
     "chains_to",
     "check",
     "dependents",
     "deps",
     "diff",
+    "launch",
     "make",
     "retained",
     "run",
@@ -47,19 +52,23 @@ __version__ = "0.1.0"
 
 _PLACES = {
     "Asked": "rootgen.api.deps",
+    "Bind": "rootgen.sandbox.options",
+    "Completed": "rootgen.api.launched",
+    "Launched": "rootgen.api.launched",
     "MakeRequest": "rootgen.api.make",
     "MakeResult": "rootgen.api.make",
+    "Options": "rootgen.sandbox.options",
     "Resolver": "rootgen.api.deps",
     "RootgenError": "rootgen.errors",
-    "RunRequest": "rootgen.api.run",
     "chains_to": "rootgen.api.deps_graph",
     "check": "rootgen.api.check",
     "dependents": "rootgen.api.deps_graph",
     "deps": "rootgen.api.deps",
     "diff": "rootgen.api.diff",
+    "launch": "rootgen.api.launched",
     "make": "rootgen.api.make",
     "retained": "rootgen.api.deps_graph",
-    "run": "rootgen.api.run",
+    "run": "rootgen.api.launched",
     "why": "rootgen.api.why",
 }
 

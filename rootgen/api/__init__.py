@@ -3,6 +3,9 @@
 =============  ===============================================================
 ``make``       names and profiles → Plan, proven → tree
 ``run``        a tree and a command → Launch → exit status
+``launched``   the same for programs in Python: output as bytes, many at once
+``server``     the process that performs those launches
+``collect``    a program's standard streams as bytes
 ``deps``       files → what their loader maps
 ``deps_graph`` chains to an object, what it retains, who needs it
 ``why``        a tree and a path → the chains that brought it

@@ -14,7 +14,7 @@ from rootgen.sandbox.mounts import MANIFEST
 from rootgen.sandbox.options import Options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from rootgen.sandbox.launch import Launch
 
@@ -37,14 +37,20 @@ class RunRequest(NamedTuple):
     options: Options = Options()
 
 
-def compose_run(request: RunRequest, *, tell: Tell | None = None) -> Launch:
+def compose_run(
+    request: RunRequest,
+    *,
+    tell: Tell | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Launch:
     """Return the Launch for a request; nothing is done.
 
     ``tell`` is called with what a person should know although it is no
-    error. Raises LaunchError or UsageError.
+    error; ``environ`` is the caller's environment. Raises LaunchError or
+    UsageError.
     """
     options = with_defaults(request.root, request.options, tell)
-    facts = read_facts(request.root, options, os.environ)
+    facts = read_facts(request.root, options, environ)
     command = request.command or best_shell(request.root, dict(options.env).get("PATH", ""))
     return compose_launch(command, options, facts)
 

@@ -1,4 +1,4 @@
-"""Messages between two processes of ours, each of which may carry a descriptor (unix(7)).
+"""Messages between two processes of ours, each of which may carry descriptors (unix(7)).
 
 Over ctypes, because ``import socket`` costs 2 to 4 ms of a launch. The
 layouts are the kernel's own (``struct user_msghdr`` of linux/socket.h,
@@ -22,10 +22,12 @@ _MSG_NOSIGNAL = 0x4000
 _MSG_CMSG_CLOEXEC = 0x40000000
 LIMIT = 65536
 
-# One cmsghdr (size_t length, int level, int type) with one int, padded to CMSG_SPACE.
+# One cmsghdr (size_t length, int level, int type), then ints, padded to CMSG_SPACE.
 _WORD = ctypes.sizeof(ctypes.c_size_t)
-_CONTROL = Struct("@Niii")
-_CONTROL_SPACE = -(-_CONTROL.size // _WORD) * _WORD
+_CONTROL = Struct("@Nii")
+_DESCRIPTOR = ctypes.sizeof(ctypes.c_int)
+_DESCRIPTORS = 8  # the most that one message of ours carries
+_CONTROL_SPACE = -(-(_CONTROL.size + _DESCRIPTORS * _DESCRIPTOR) // _WORD) * _WORD
 
 
 class _Part(ctypes.Structure):
@@ -55,15 +57,17 @@ def message_pair() -> tuple[int, int]:
     return pair[0], pair[1]
 
 
-def send(socket: int, data: bytes, descriptor: int | None = None) -> None:
-    """Send one message, with a copy of ``descriptor`` where one is given; raise OSError."""
+def send(socket: int, data: bytes, *descriptors: int) -> None:
+    """Send one message, with copies of up to eight descriptors; raise OSError."""
     text = ctypes.create_string_buffer(data, len(data))
     header = _header(text, len(data))
     control = ctypes.create_string_buffer(_CONTROL_SPACE)
-    if descriptor is not None:
-        _CONTROL.pack_into(control, 0, _CONTROL.size, _SOL_SOCKET, _SCM_RIGHTS, descriptor)
+    if descriptors:
+        length = _CONTROL.size + len(descriptors) * _DESCRIPTOR
+        _CONTROL.pack_into(control, 0, length, _SOL_SOCKET, _SCM_RIGHTS)
+        Struct(f"@{len(descriptors)}i").pack_into(control, _CONTROL.size, *descriptors)
         header.control = ctypes.cast(control, ctypes.c_void_p)
-        header.control_length = _CONTROL_SPACE
+        header.control_length = length
     check(call("sendmsg", socket, ctypes.byref(header), _MSG_NOSIGNAL), "sendmsg")
 
 
@@ -73,18 +77,25 @@ def receive(socket: int) -> tuple[bytes, int | None]:
     At the end (nobody holds the other socket any longer) the message is
     empty. A signal that a handler was set for interrupts it: InterruptedError.
     """
+    data, descriptors = receive_all(socket)
+    return data, descriptors[0] if descriptors else None
+
+
+def receive_all(socket: int) -> tuple[bytes, tuple[int, ...]]:
+    """Return the next message, and all the descriptors that came with it, as ``receive`` does."""
     text = ctypes.create_string_buffer(LIMIT)
     control = ctypes.create_string_buffer(_CONTROL_SPACE)
     header = _header(text, LIMIT)
     header.control = ctypes.cast(control, ctypes.c_void_p)
     header.control_length = _CONTROL_SPACE
     length = check(call("recvmsg", socket, ctypes.byref(header), _MSG_CMSG_CLOEXEC), "recvmsg")
-    descriptor = None
+    descriptors: tuple[int, ...] = ()
     if header.control_length >= _CONTROL.size:
-        _, level, kind, number = _CONTROL.unpack_from(control)
+        size, level, kind = _CONTROL.unpack_from(control)
         if (level, kind) == (_SOL_SOCKET, _SCM_RIGHTS):
-            descriptor = number
-    return text.raw[:length], descriptor
+            count = (size - _CONTROL.size) // _DESCRIPTOR
+            descriptors = Struct(f"@{count}i").unpack_from(control, _CONTROL.size)
+    return text.raw[:length], descriptors
 
 
 def _header(text: ctypes.Array[ctypes.c_char], length: int) -> _Header:

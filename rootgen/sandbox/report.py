@@ -5,7 +5,13 @@ Never pickled or marshalled: what reads it is outside.
 
 from __future__ import annotations
 
-from rootgen.errors import LaunchError, NotExecutableError, NotFoundError
+from rootgen.errors import (
+    LaunchError,
+    NotExecutableError,
+    NotFoundError,
+    RootgenError,
+    UsageError,
+)
 from rootgen.linux.message import LIMIT
 
 TERMINAL = b"terminal"
@@ -13,22 +19,24 @@ GO = b"go"
 STARTED = b"started"
 
 _ERROR = b"error\0"
-_KINDS: dict[str, type[LaunchError]] = {
+_KINDS: dict[str, type[RootgenError]] = {
+    "failure": RootgenError,
+    "usage": UsageError,
     "launch": LaunchError,
     "not executable": NotExecutableError,
     "not found": NotFoundError,
 }
 
 
-def pack_error(error: LaunchError) -> bytes:
+def pack_error(error: RootgenError) -> bytes:
     """Return the message for an error; what would not fit is cut."""
-    kind = next(name for name, one in _KINDS.items() if type(error) is one)
+    kind = next((name for name, one in _KINDS.items() if type(error) is one), "failure")
     fields = (kind, error.what, error.hint, *error.why)
     data = "\0".join(field.replace("\0", "") for field in fields)
     return (_ERROR + data.encode("utf-8", "surrogateescape"))[:LIMIT]
 
 
-def unpack_error(message: bytes) -> LaunchError | None:
+def unpack_error(message: bytes) -> RootgenError | None:
     """Return the error that a message tells, or None where it is no such message."""
     if not message.startswith(_ERROR):
         return None

@@ -7,7 +7,7 @@ import os
 import select
 import signal
 
-from rootgen.errors import LaunchError, NotFoundError
+from rootgen.errors import LaunchError, NotFoundError, RootgenError
 from rootgen.linux import message, namespace
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sandbox.inside import be_process_one
@@ -88,7 +88,7 @@ def next_message(channel: int) -> tuple[bytes, int | None]:
         return b"", None
 
 
-def error_told(launch: Launch, channel: int, told: bytes = b"") -> LaunchError | None:
+def error_told(launch: Launch, channel: int, told: bytes = b"") -> RootgenError | None:
     """Return the error that process 1 told, if it did.
 
     ``told`` is what was received before.

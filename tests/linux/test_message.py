@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rootgen.linux.message import message_pair, receive, send
+from rootgen.linux.message import message_pair, receive, receive_all, send
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,6 +43,21 @@ def test_descriptor(pair: tuple[int, int]) -> None:
     os.close(taken)
     with open(read_end, "rb") as reader:
         assert reader.read() == b"through"
+
+
+def test_descriptors(pair: tuple[int, int]) -> None:
+    """Several arrive in the order in which they were given; a message may carry none."""
+    pipes = [os.pipe() for _ in range(4)]
+    send(pair[0], b"take", *(write_end for _, write_end in pipes))
+    send(pair[0], b"none")
+    message, taken = receive_all(pair[1])
+    assert (message, len(taken)) == (b"take", 4)
+    assert receive_all(pair[1]) == (b"none", ())
+    for number, descriptor in enumerate(taken):
+        os.write(descriptor, b"%d" % number)
+    assert [os.read(read_end, 9) for read_end, _ in pipes] == [b"0", b"1", b"2", b"3"]
+    for descriptor in (*taken, *(end for both in pipes for end in both)):
+        os.close(descriptor)
 
 
 def test_end() -> None:

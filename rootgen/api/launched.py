@@ -1,0 +1,252 @@
+"""Launches from Python: ``run`` for a command's output, ``launch`` for one that goes on.
+
+For programs that have threads, much memory, or hundreds of launches to make:
+the work is done by a small process of its own (``api.server``).
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+
+from rootgen.api.collect import OUTPUT_LIMIT, Exchange
+from rootgen.api.run import RunRequest
+from rootgen.api.server import ask
+from rootgen.errors import LaunchError, RootgenError
+from rootgen.linux import message
+from rootgen.named import TYPE_CHECKING, NamedTuple
+from rootgen.sandbox.options import Bind, Options
+from rootgen.sandbox.report import STARTED, unpack_error
+from rootgen.sandbox.serve import ENDED, SIGNAL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from types import TracebackType
+
+_SHOWN = 2000  # bytes of a failed program's standard error that stand in a message
+
+
+class Ended(NamedTuple):
+    """How a launch ended.
+
+    ``status`` is the exit status, 128 + n where signal n killed the program,
+    124 (or 137) where its time was over, which ``timed_out`` says; ``notes``
+    are what a person should know besides.
+    """
+
+    status: int
+    timed_out: bool
+    notes: tuple[str, ...]
+
+
+class Completed(NamedTuple):
+    """What came of a ``run``: how it ended, and what it printed.
+
+    ``truncated`` says that more was printed than ``limit`` bytes on one of
+    the streams; what was more is not there.
+    """
+
+    command: tuple[str, ...]
+    status: int
+    stdout: bytes
+    stderr: bytes
+    timed_out: bool
+    truncated: bool
+    notes: tuple[str, ...]
+
+    def check(self) -> Completed:
+        """Return this where the status is 0; raise RootgenError, with standard error, where not."""
+        if self.status == 0:
+            return self
+        said = self.stderr[-_SHOWN:].decode(errors="replace").splitlines()
+        raise RootgenError(
+            f"{' '.join(self.command)}: exit status {self.status}", why=(*self.notes, *said)
+        )
+
+
+class Launched:
+    """A launch that goes on, until its program ends or this is closed.
+
+    A context manager: at its end what still runs is killed. Usable from any
+    thread, but from one at a time. ``process`` is process 1's id out here.
+    """
+
+    def __init__(self, command: tuple[str, ...], answers: int) -> None:
+        """Take the socket of the answers."""
+        self.command = command
+        self.process = -1
+        self._answers = answers
+        self._ended: Ended | None = None
+
+    def wait_for_start(self) -> None:
+        """Wait until the program has started, as the answers tell first; raise LaunchError."""
+        self.process = int(self._receive().partition(b" ")[2])
+
+    def __enter__(self) -> Launched:
+        """Return the launch itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Kill what still runs, and wait for its end."""
+        if self._ended is None and self._answers >= 0:
+            self.kill()
+            self.wait()
+        self.close()
+
+    def fileno(self) -> int:
+        """Return a descriptor that is readable once the launch has ended, for poll(2)."""
+        return self._answers
+
+    def wait(self, timeout: float | None = None) -> Ended:
+        """Wait for the end, and return it; TimeoutError where it takes over ``timeout`` seconds."""
+        if self._ended is None:
+            if timeout is not None:
+                poll = select.poll()
+                poll.register(self._answers, select.POLLIN)
+                if not poll.poll(timeout * 1000):
+                    raise TimeoutError(f"{' '.join(self.command)} still runs")
+            told = self._receive()
+            _, status, timed_out, *notes = told.decode().split("\0")
+            self._ended = Ended(int(status), timed_out == "1", tuple(notes))
+            self.close()
+        return self._ended
+
+    def poll(self) -> Ended | None:
+        """Return how it ended, or None while it runs."""
+        try:
+            return self.wait(0)
+        except TimeoutError:
+            return None
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal to the program, as one sent to ``rootgen run`` would reach it."""
+        if self._ended is None:
+            try:
+                message.send(self._answers, b"%b %d" % (SIGNAL, number))
+            except BrokenPipeError:
+                return  # it has ended, and the answer is on its way
+
+    def terminate(self) -> None:
+        """Ask the program to end (SIGTERM)."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Kill the program and all that it started."""
+        self.send_signal(signal.SIGKILL)
+
+    def close(self) -> None:
+        """Let go of the launch; the server kills what still runs."""
+        if self._answers >= 0:
+            os.close(self._answers)
+        self._answers = -1
+
+    def _receive(self) -> bytes:
+        try:
+            told = message.receive(self._answers)[0]
+        except ConnectionResetError:
+            told = b""
+        if told.startswith((STARTED, ENDED)):
+            return told
+        self.close()
+        error = unpack_error(told)
+        if error is None:
+            error = LaunchError("the launch server ended before the launch did")
+        raise error
+
+
+def launch(
+    tree: str | os.PathLike[str],
+    command: Sequence[str] = (),
+    *,
+    stdin: int | None = None,
+    stdout: int | None = None,
+    stderr: int | None = None,
+    options: Options = Options(),  # noqa: B008 - an immutable value
+    environ: Mapping[str, str] = os.environ,
+) -> Launched:
+    """Start a command in a tree, and return once it has started.
+
+    An empty command is the best shell that the tree has. ``stdin``,
+    ``stdout`` and ``stderr`` are descriptors of the caller's; None is
+    /dev/null. ``environ`` is where TERM, LANG and the like come from. Raises
+    LaunchError (NotFoundError, NotExecutableError) where it does not start,
+    UsageError for options that contradict each other.
+    """
+    launched = _start(tree, command, (stdin, stdout, stderr), options, environ, announced=True)
+    try:
+        launched.wait_for_start()
+    except BaseException:
+        launched.close()
+        raise
+    return launched
+
+
+def _start(
+    tree: str | os.PathLike[str],
+    command: Sequence[str],
+    streams: tuple[int | None, int | None, int | None],
+    options: Options,
+    environ: Mapping[str, str],
+    *,
+    announced: bool,
+) -> Launched:
+    request = RunRequest(os.fspath(tree), tuple(command), options)
+    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        given = [null if one is None else one for one in streams]
+        answers = ask(request, (given[0], given[1], given[2]), environ, announced=announced)
+    finally:
+        os.close(null)
+    return Launched(request.command, answers)
+
+
+def run(
+    tree: str | os.PathLike[str],
+    command: Sequence[str] = (),
+    *,
+    input: bytes = b"",  # noqa: A002 - as subprocess.run has it
+    timeout: float | None = None,
+    env: Mapping[str, str] | None = None,
+    binds: Iterable[Bind] = (),
+    limit: int = OUTPUT_LIMIT,
+    options: Options = Options(),  # noqa: B008 - an immutable value
+) -> Completed:
+    """Run a command in a tree to its end; return its status and its output.
+
+    ``input`` is its standard input. ``timeout`` (seconds), ``env`` and
+    ``binds`` add to ``options``. Of each output stream the first ``limit``
+    bytes are kept, and the rest is read and forgotten. Raises as ``launch``.
+    """
+    options = options._replace(
+        timeout=options.timeout if timeout is None else timeout,
+        env=(*options.env, *(env or {}).items()),
+        binds=(*options.binds, *binds),
+    )
+    exchange = Exchange(input, limit)
+    try:
+        try:
+            streams = (exchange.stdin, exchange.stdout, exchange.stderr)
+            started = _start(tree, command, streams, options, os.environ, announced=False)
+        finally:
+            exchange.started()
+        with started:
+            exchange.run(started.fileno())
+            ended = started.wait()
+    finally:
+        exchange.close()
+    out, error = exchange.outputs()
+    return Completed(
+        tuple(command),
+        ended.status,
+        out,
+        error,
+        timed_out=ended.timed_out,
+        truncated=exchange.truncated,
+        notes=ended.notes,
+    )

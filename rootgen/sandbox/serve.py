@@ -1,0 +1,211 @@
+"""The launch server: one process that starts launches for another, which need not be fit to.
+
+Whoever has threads, or much memory, should not clone itself into new
+namespaces. This process has neither: it takes requests from a socket, each
+with the streams of its program and a socket for the answer, performs any
+number of launches side by side, and kills what nobody waits for any longer.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+
+from rootgen.errors import LaunchError, RootgenError
+from rootgen.linux import message, process
+from rootgen.named import TYPE_CHECKING
+from rootgen.sandbox.cgroup import Groups
+from rootgen.sandbox.deadline import Deadline
+from rootgen.sandbox.perform import ending_notes
+from rootgen.sandbox.place import failure, remove_made
+from rootgen.sandbox.report import STARTED, pack_error
+from rootgen.sandbox.signals import CAUGHT, status_of
+from rootgen.sandbox.start import end, error_told, next_message, start
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rootgen.sandbox.launch import Launch
+    from rootgen.sandbox.start import Child
+
+    Compose = Callable[[bytes], Launch]
+
+# What comes with a request: the answer's socket, the request itself as a file (a message has a
+# limit), standard input, output and error.
+PARTS = 5
+# The request's message says whether the start of the program is to be told.
+ANNOUNCED, QUIET = b"announced", b"quiet"
+ENDED = b"ended"
+SIGNAL = b"signal"
+
+_REQUEST_LIMIT = 64 << 20
+
+
+class _Running:
+    """One launch that goes on, and the socket on which its end is awaited."""
+
+    def __init__(self, launch: Launch, groups: Groups, child: Child, reply: int) -> None:
+        self.launch = launch
+        self.groups = groups
+        self.child = child
+        self.reply = reply
+        self.deadline = Deadline(launch.time_limit, time.monotonic())
+        self.error: RootgenError | None = None
+
+
+class Server:
+    """Launches for whoever holds the other end of ``control``, until nobody does."""
+
+    def __init__(self, control: int, compose: Compose) -> None:
+        """Take the socket of the requests, and what makes a Launch of one."""
+        self._control = control
+        self._compose = compose
+        self._running: dict[int, _Running] = {}  # by the child's process id
+        self._of_descriptor: dict[int, _Running] = {}  # by reply, and by channel until it started
+        signal.pthread_sigmask(signal.SIG_BLOCK, CAUGHT)
+        self._signals = process.signal_descriptor([signal.SIGCHLD])
+        self._poll = select.poll()
+        self._poll.register(control, select.POLLIN)
+        self._poll.register(self._signals, select.POLLIN)
+
+    def serve(self) -> None:
+        """Serve until the other end of the control socket is closed; then end all that runs."""
+        open_ = True
+        while open_:
+            for descriptor, _ in self._poll.poll(self._patience()):
+                if descriptor == self._control:
+                    open_ = self._take_request()
+                elif descriptor == self._signals:
+                    process.read_signal(self._signals)
+                    self._reap()
+                elif descriptor in self._of_descriptor:
+                    self._listen(self._of_descriptor[descriptor], descriptor)
+        for running in self._running.values():
+            end(running.child)
+            running.groups.__exit__(None, None, None)
+
+    def _patience(self) -> float | None:
+        """Send what is due; return for how many milliseconds nothing is."""
+        now = time.monotonic()
+        waits: list[float] = []
+        for running in self._running.values():
+            for number in running.deadline.due(now):
+                os.kill(running.child.process, number)
+            patience = running.deadline.patience(now)
+            if patience is not None:
+                waits.append(patience)
+        return min(waits) * 1000 + 1 if waits else None
+
+    def _take_request(self) -> bool:
+        """Start what is asked for; return false where nobody asks any longer."""
+        try:
+            kind, parts = message.receive_all(self._control)
+        except ConnectionResetError:
+            kind, parts = b"", ()
+        if len(parts) != PARTS:
+            return False
+        reply, request, *streams = parts
+        try:
+            running = self._start(reply, _read_all(request), (streams[0], streams[1], streams[2]))
+            self._watch(running, reply)
+            if kind == ANNOUNCED:
+                self._watch(running, running.child.channel)
+        except RootgenError as error:
+            _answer(reply, pack_error(error))
+            os.close(reply)
+        except Exception as error:  # noqa: BLE001 - one request's trouble is not the others'
+            text = f"the launch server: {type(error).__name__}: {error}"
+            _answer(reply, pack_error(LaunchError(text)))
+            os.close(reply)
+        finally:
+            for descriptor in (request, *streams):
+                os.close(descriptor)
+        return True
+
+    def _start(self, reply: int, request: bytes, streams: tuple[int, int, int]) -> _Running:
+        launch = self._compose(request)
+        groups = Groups(launch.limits)
+        try:
+            groups.__enter__()
+            try:
+                child = start(launch, groups, (), streams)
+            except BaseException:
+                groups.__exit__(None, None, None)
+                raise
+        except OSError as error:
+            remove_made(launch.root, launch.missing)
+            raise failure(f"launch {launch.command[0]} in {launch.root}", error) from error
+        except BaseException:
+            remove_made(launch.root, launch.missing)
+            raise
+        running = _Running(launch, groups, child, reply)
+        self._running[child.process] = running
+        return running
+
+    def _watch(self, running: _Running, descriptor: int) -> None:
+        self._of_descriptor[descriptor] = running
+        self._poll.register(descriptor, select.POLLIN)
+
+    def _listen(self, running: _Running, descriptor: int) -> None:
+        """Take what the client or process 1 says; end what nobody waits for."""
+        told = next_message(descriptor)[0]
+        if descriptor == running.child.channel:
+            self._forget(descriptor)
+            if told == STARTED:
+                _answer(running.reply, b"%b %d" % (STARTED, running.child.process))
+            else:
+                running.error = error_told(running.launch, descriptor, told)
+            return
+        word, _, number = told.partition(b" ")
+        if word == SIGNAL:
+            os.kill(running.child.process, int(number))
+        else:
+            self._forget(descriptor)
+            os.kill(running.child.process, signal.SIGKILL)
+
+    def _forget(self, descriptor: int) -> None:
+        if self._of_descriptor.pop(descriptor, None) is not None:
+            self._poll.unregister(descriptor)
+
+    def _reap(self) -> None:
+        while self._running:
+            ended, status = os.waitpid(-1, os.WNOHANG)
+            if not ended:
+                return
+            running = self._running.pop(ended, None)
+            if running is not None:
+                self._finish(running, status_of(status))
+
+    def _finish(self, running: _Running, status: int) -> None:
+        launch, child, deadline = running.launch, running.child, running.deadline
+        if child.channel in self._of_descriptor:  # its start comes before its end
+            self._listen(running, child.channel)
+        error = running.error or error_told(launch, child.channel)
+        notes = ending_notes(launch, status, deadline, running.groups)
+        for descriptor in (running.reply, child.channel):
+            self._forget(descriptor)
+        os.close(child.channel)
+        try:
+            running.groups.__exit__(None, None, None)
+        except LaunchError as left:
+            error = error or left
+        if error is not None:
+            remove_made(launch.root, launch.missing)
+            _answer(running.reply, pack_error(error))
+        else:
+            words = (str(deadline.status(status)), str(int(deadline.timed_out)), *notes)
+            _answer(running.reply, b"\0".join((ENDED, *(word.encode() for word in words))))
+        os.close(running.reply)
+
+
+def _answer(reply: int, data: bytes) -> None:
+    try:
+        message.send(reply, data)
+    except BrokenPipeError:
+        return  # nobody waits for it
+
+
+def _read_all(request: int) -> bytes:
+    return os.pread(request, min(os.fstat(request).st_size, _REQUEST_LIMIT), 0)

@@ -1,0 +1,234 @@
+"""Launches from Python: output, errors, time, threads, and nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+import rootgen
+from rootgen.api import server
+from rootgen.errors import LaunchError, NotExecutableError, NotFoundError, UsageError
+from tests.sandbox.tree import build_tree
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_EVERY_BYTE = bytes(range(256)) * 4096  # a megabyte: more than pipes hold
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make one tree for all: what is run here does not change it."""
+    return build_tree(tmp_path_factory.mktemp("launched") / "tree")
+
+
+def test_output(tree: Path) -> None:
+    """Status and both streams, apart."""
+    done = rootgen.run(tree, ["sh", "-c", "echo out; echo err >&2; exit 3"])
+    assert (done.status, done.stdout, done.stderr) == (3, b"out\n", b"err\n")
+    assert (done.timed_out, done.truncated, done.notes) == (False, False, ())
+
+
+def test_binary(tree: Path) -> None:
+    """Input and output are bytes, and neither waits for the other: both are larger than pipes."""
+    done = rootgen.run(tree, ["sh", "-c", "tee /dev/stderr"], input=_EVERY_BYTE)
+    assert done.status == 0, done.stderr[:200]
+    assert done.stdout == _EVERY_BYTE
+    assert done.stderr == _EVERY_BYTE
+
+
+def test_input_that_nobody_reads(tree: Path) -> None:
+    """Who does not read its input does not keep us."""
+    assert rootgen.run(tree, ["true"], input=_EVERY_BYTE).status == 0
+    assert rootgen.run(tree, ["cat"]).stdout == b""
+
+
+def test_limit(tree: Path) -> None:
+    """What is over the limit is read and forgotten, on each stream by itself."""
+    done = rootgen.run(tree, ["sh", "-c", "seq 1 100000; echo few >&2"], limit=10)
+    assert (done.status, done.stdout, done.stderr) == (0, b"1\n2\n3\n4\n5\n", b"few\n")
+    assert done.truncated
+    assert not rootgen.run(tree, ["sh", "-c", "printf 12"], limit=2).truncated
+
+
+def test_closed_output(tree: Path) -> None:
+    """A program that closes its streams early is waited for all the same."""
+    done = rootgen.run(tree, ["sh", "-c", "echo x; exec >&- 2>&- <&-; sleep 0.3; exit 4"])
+    assert (done.status, done.stdout) == (4, b"x\n")
+
+
+def test_timeout(tree: Path) -> None:
+    """Time is told as the command tells it, with what was printed until then."""
+    done = rootgen.run(tree, ["sh", "-c", "echo begun; sleep 1000"], timeout=0.3)
+    assert (done.status, done.stdout, done.timed_out) == (124, b"begun\n", True)
+    assert "its time of 0.3 s was over" in done.notes[0]
+    options = rootgen.Options(timeout=0.2, kill_after=0.2)
+    done = rootgen.run(tree, ["sh", "-c", "trap '' TERM; sleep 1000; sleep 1000"], options=options)
+    assert (done.status, done.timed_out) == (137, True)
+
+
+def test_env_and_binds(tree: Path, tmp_path: Path) -> None:
+    """The common options by themselves, beside those of a value."""
+    (tmp_path / "given").write_text("seen")
+    done = rootgen.run(
+        tree,
+        ["sh", "-c", "cat /mnt/given; echo $A$B; pwd"],
+        env={"A": "a"},
+        binds=[rootgen.Bind(str(tmp_path), "/mnt", read_only=True)],
+        options=rootgen.Options(env=(("B", "b"),), workdir="/home"),
+    )
+    assert done.stdout == b"seenab\n/home\n", done.stderr
+
+
+def _printed(tree: Path, word: str) -> bytes:
+    return rootgen.run(tree, ["sh", "-c", 'printf %s "$1"', "sh", word]).check().stdout
+
+
+def test_surrogates(tree: Path) -> None:
+    """A name that is no UTF-8 arrives as it is."""
+    assert _printed(tree, os.fsdecode(b"\xff\xfe")) == b"\xff\xfe"
+
+
+def test_check(tree: Path) -> None:
+    """A failure as an exception, with what the program said."""
+    assert rootgen.run(tree, ["true"]).check().status == 0
+    with pytest.raises(rootgen.RootgenError, match=r"sh -c .*: exit status 7") as caught:
+        rootgen.run(tree, ["sh", "-c", "echo why >&2; exit 7"]).check()
+    assert caught.value.why == ("why",)
+
+
+@pytest.mark.parametrize(
+    ("command", "error"),
+    [(["bahs"], NotFoundError), (["/etc/passwd"], NotExecutableError), (["a\0b"], LaunchError)],
+)
+def test_not_started(tree: Path, command: list[str], error: type[LaunchError]) -> None:
+    """What could not be started is an error of the same kind as everywhere, with its hint."""
+    with pytest.raises(error) as caught:
+        rootgen.run(tree, command)
+    assert error is not NotFoundError or "bash" in caught.value.hint
+
+
+def test_mistakes(tree: Path, tmp_path: Path) -> None:
+    """No tree, and options that make no sense."""
+    with pytest.raises(LaunchError, match="No such file"):
+        rootgen.run(tmp_path / "none", ["true"])
+    with pytest.raises(UsageError, match="no capability"):
+        rootgen.run(tree, ["true"], options=rootgen.Options(cap_add=("NONE",)))
+
+
+def test_signals_and_end(tree: Path) -> None:
+    """A launch that goes on is waited for, signalled, and ended."""
+    read_end, write_end = os.pipe()
+    script = "trap 'echo got; exit 5' USR1; echo ready; while :; do sleep 0.05; done"
+    with rootgen.launch(tree, ["sh", "-c", script], stdout=write_end) as launched:
+        os.close(write_end)
+        with open(read_end, "rb") as output:
+            assert output.readline() == b"ready\n"
+            assert launched.poll() is None
+            with pytest.raises(TimeoutError):
+                launched.wait(0.1)
+            launched.send_signal(signal.SIGUSR1)
+            assert launched.wait(20).status == 5
+            assert output.read() == b"got\n"
+        assert launched.poll() == launched.wait()
+        launched.kill()
+
+
+def test_left_alone(tree: Path) -> None:
+    """What is no longer waited for is killed, with all that it started."""
+    read_end, write_end = os.pipe()
+    command = ["sh", "-c", "setsid sleep 1000 & trap '' TERM; sleep 1000"]
+    with rootgen.launch(tree, command, stdout=write_end) as launched:
+        os.close(write_end)
+        assert os.path.exists(f"/proc/{launched.process}")
+    with open(read_end, "rb") as output:
+        assert output.read() == b""
+    assert not os.path.exists(f"/proc/{launched.process}")
+
+
+def test_threads(tree: Path) -> None:
+    """Any number side by side, from threads: each has its own output."""
+    with ThreadPoolExecutor(8) as pool:
+        jobs = [pool.submit(rootgen.run, tree, ["sh", "-c", f"echo {n}"]) for n in range(64)]
+        assert [job.result().stdout for job in jobs] == [b"%d\n" % n for n in range(64)]
+
+
+def test_no_child_of_ours(tree: Path) -> None:
+    """The server is nobody's child, and none of our descriptors is open in it."""
+    read_end, write_end = os.pipe()
+    os.set_inheritable(write_end, True)  # noqa: FBT003 - it takes no keyword
+    server._connection.forget()
+    assert rootgen.run(tree, ["true"]).status == 0
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+    os.close(write_end)
+    with open(read_end, "rb") as file:
+        assert file.read() == b""
+
+
+def _server_of(launched: rootgen.Launched) -> int:
+    with open(f"/proc/{launched.process}/stat") as file:
+        return int(file.read().rpartition(")")[2].split()[1])
+
+
+def _wait_for_end(process: int) -> None:
+    deadline = time.monotonic() + 20
+    while os.path.exists(f"/proc/{process}"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_killed_server(tree: Path) -> None:
+    """When the server is killed its launches end, who waits is told, and the next one works."""
+    with rootgen.launch(tree, ["sleep", "1000"]) as launched:
+        server_process = _server_of(launched)
+        os.kill(server_process, signal.SIGKILL)
+        with pytest.raises(LaunchError, match="the launch server ended"):
+            launched.wait(20)
+    _wait_for_end(server_process)
+    assert rootgen.run(tree, ["true"]).status == 0
+
+
+def test_fork(tree: Path) -> None:
+    """A fork of us starts a server of its own, and leaves ours alone."""
+    with rootgen.launch(tree, ["sleep", "1000"]) as launched:
+        child = os.fork()
+        if child == 0:
+            done = rootgen.run(tree, ["sh", "-c", "exit 6"])
+            os._exit(done.status)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 6
+        assert launched.poll() is None
+
+
+def test_killed_caller(tree: Path) -> None:
+    """When the caller is killed its launches are, and the server ends."""
+    script = (
+        "import os, rootgen, sys, time; "
+        f"one = rootgen.launch({str(tree)!r}, ['sleep', '1000']); "
+        "print(one.process, flush=True); time.sleep(1000)"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as caller:
+        assert caller.stdout is not None
+        process = int(caller.stdout.readline())
+        with open(f"/proc/{process}/stat") as file:
+            parent = int(file.read().rpartition(")")[2].split()[1])
+        caller.kill()
+        _wait_for_end(process)
+        _wait_for_end(parent)
+
+
+def test_no_file_is_left_open(tree: Path) -> None:
+    """However many launches: as many descriptors as before."""
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(20):
+        rootgen.run(tree, ["cat"], input=b"x")
+        with pytest.raises(NotFoundError):
+            rootgen.run(tree, ["none"])
+    assert len(os.listdir("/proc/self/fd")) == before
