@@ -9,14 +9,14 @@ import sys
 from rootgen.api.run import RunRequest, compose_run, run
 from rootgen.cli.command import Option, OptionError, flag
 from rootgen.cli.duration import duration
+from rootgen.cli.limit import io_limit, rlimit, size
 from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.options import KILL_AFTER, NETWORKS, PIVOT_WAYS, Bind, Options
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
-_UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
-_LIMIT = 1 << 62
 _PIDS_LIMIT = 1 << 22  # PID_MAX_LIMIT
 _HOSTNAME_LIMIT = 64  # __NEW_UTS_LEN
 
@@ -61,6 +61,15 @@ LAUNCH_OPTIONS = (
         help="No more than N processes and threads.",
     ),
     Option(
+        ("--io",), "io", metavar="DEVICE:RATE=N[,...]", multiple=True,
+        help="Read and write no faster than this: /dev/sda:rbps=10M,wiops=100. DEVICE may be any "
+        "path on the disk; RATE is rbps, wbps, riops or wiops.",
+    ),
+    Option(
+        ("--ulimit",), "rlimits", metavar="NAME=SOFT[:HARD]", multiple=True,
+        help="Limit each process, as setrlimit(2) does: nofile=1024, fsize=1G, core=unlimited.",
+    ),
+    Option(
         ("--cap-add",), "cap_add", metavar="NAME", multiple=True,
         help="Add a capability, or ALL: NET_RAW.",
     ),
@@ -90,7 +99,7 @@ def launch(root: str, command: tuple[str, ...], given: dict[str, Any]) -> int:
     explain, as_json = given.pop("explain"), given.pop("as_json")
     if as_json and not explain:
         raise OptionError("--json tells the steps of a launch; add --explain")
-    request = RunRequest(root, command, _options(**given))
+    request = RunRequest(root, command, _options(given))
     if not explain:
         sys.stdout.flush()
         # All that was imported stays to the end: the collector, which would go through it in
@@ -119,26 +128,9 @@ def _tell(note: str) -> None:
     write_notes([printable(note)])
 
 
-def _options(
-    binds: tuple[str, ...],
-    tmpfs: tuple[str, ...],
-    env: tuple[str, ...],
-    hostname: str,
-    memory: str,
-    timeout: str,
-    kill_after: str,
-    **others: Any,
-) -> Options:
-    return Options(
-        binds=tuple(_bind(written) for written in binds),
-        tmpfs=tuple(_target(written, "--tmpfs") for written in tmpfs),
-        env=tuple(_variable(written) for written in env if _is_set(written)),
-        hostname=_hostname(hostname),
-        memory=_size(memory) if memory else None,
-        timeout=_timeout(timeout) if timeout else None,
-        kill_after=duration(kill_after, "--kill-after") if kill_after else KILL_AFTER,
-        **others,
-    )
+def _options(given: dict[str, Any]) -> Options:
+    values = {name: _MEANINGS[name](one) for name, one in given.items() if name in _MEANINGS}
+    return Options(**{**given, **values})
 
 
 def _bind(written: str) -> Bind:
@@ -177,21 +169,6 @@ def _hostname(written: str) -> str:
     return written
 
 
-def _size(written: str) -> int:
-    """Return the bytes that ``256M`` means; units are powers of 1024, as docker's are."""
-    lowered = written.lower().removesuffix("ib")
-    number = lowered.rstrip("bkmgt")
-    unit = lowered[len(number) :]
-    unit = unit if unit in _UNITS else unit.removesuffix("b")
-    try:
-        size = int(float(number) * _UNITS[unit])
-    except (ValueError, KeyError, OverflowError):
-        size = 0
-    if not 0 < size < _LIMIT:
-        raise _mistake(f"'{written}': expected a size such as 256M or 2G", "--memory")
-    return size
-
-
 def _timeout(written: str) -> float:
     seconds = duration(written, "--timeout")
     if not seconds:
@@ -201,3 +178,17 @@ def _timeout(written: str) -> float:
 
 def _mistake(message: str, option: str) -> OptionError:
     return OptionError(f"Invalid value for '{option}': {message}")
+
+
+# What is not yet a value of Options as it is written.
+_MEANINGS: dict[str, Callable[[Any], object]] = {
+    "binds": lambda written: tuple(_bind(one) for one in written),
+    "tmpfs": lambda written: tuple(_target(one, "--tmpfs") for one in written),
+    "env": lambda written: tuple(_variable(one) for one in written if _is_set(one)),
+    "hostname": _hostname,
+    "memory": lambda written: size(written, "--memory") if written else None,
+    "io": lambda written: tuple(io_limit(one) for one in written),
+    "rlimits": lambda written: tuple(rlimit(one) for one in written),
+    "timeout": lambda written: _timeout(written) if written else None,
+    "kill_after": lambda written: duration(written, "--kill-after") if written else KILL_AFTER,
+}

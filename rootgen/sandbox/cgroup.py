@@ -1,10 +1,8 @@
-"""Making the groups that hold a launch's limits, and removing them whatever happened."""
+"""Making the groups that hold a launch's limits, and what they tell at the end."""
 
 from __future__ import annotations
 
-import errno
 import os
-import time
 
 from rootgen.errors import LaunchError
 from rootgen.named import TYPE_CHECKING
@@ -15,31 +13,29 @@ if TYPE_CHECKING:
 
     from rootgen.sandbox.limits import Limit
 
-NAME_PREFIX = "rootgen-"
-
-_READ_LIMIT = 65536
-# The kernel finishes the last exits of a group after wait(2) told of them: rmdir may meet EBUSY.
-_ATTEMPTS = 50
-_PAUSE = 0.002
-
 
 class Groups:
     """The groups of one launch; a context manager that makes and removes them."""
 
     def __init__(self, limits: Sequence[Limit]) -> None:
         """Take the limits; nothing is made before ``with``."""
-        self.limits = limits
-        self._made: list[str] = []
-        self._left: list[tuple[str, str]] = []
+        self._limits = list(limits)
+        # Where systemd makes the group, it removes it as well.
+        self._own = [limit for limit in limits if limit.manager is None]
+        self._watcher: tuple[int, int] | None = None
 
     def __enter__(self) -> Groups:
         """Make the groups and write their limits; raise LaunchError."""
-        try:
-            for limit in self.limits:
-                self._make(limit)
-        except BaseException:
-            self._remove()
-            raise
+        if self._own:
+            from rootgen.sandbox.cgroup_end import start_watcher
+
+            self._watcher = start_watcher(self._own)
+            try:
+                for limit in self._own:
+                    self._make(limit, self._watcher[0])
+            except BaseException:
+                self._end()
+                raise
         return self
 
     def __exit__(
@@ -49,116 +45,101 @@ class Groups:
         trace: TracebackType | None,
     ) -> None:
         """Remove the groups; whoever was in them is dead by now."""
-        self._remove()
+        self._end()
 
     def add(self, process: int) -> None:
         """Put a process, and all that it forks from then on, under the limits."""
-        for limit in self.limits:
-            _write(f"{limit.directory}/cgroup.procs", str(process))
+        for index, limit in enumerate(self._limits):
+            if limit.manager is None:
+                _join(limit.directory, process)
+            else:
+                self._limits[index] = _in_scope(limit, process)
 
-    def out_of_memory(self) -> bool:
-        """Say whether the kernel killed a process of ours because of its memory limit."""
-        for limit in self.limits:
-            if not limit.events:
-                continue
-            for line in _read(f"{limit.directory}/{limit.events}").splitlines():
+    def out_of_memory(self) -> int:
+        """Return how many processes of ours the kernel killed because of the memory limit."""
+        from rootgen.sandbox.cgroup_file import read_lines
+
+        for limit in self._limits:
+            for line in read_lines(f"{limit.directory}/{limit.events}") if limit.events else ():
                 name, _, number = line.partition(" ")
-                if name == "oom_kill" and number.strip() not in ("", "0"):
-                    return True
-        return False
+                if name == "oom_kill":
+                    return int(number)
+        return 0
 
-    def _make(self, limit: Limit) -> None:
+    def _make(self, limit: Limit, watcher: int) -> None:
+        from rootgen.sandbox.cgroup_end import sweep
+
+        sweep(os.path.dirname(limit.directory))
         if limit.leaf:
-            self._mkdir(limit.leaf)
-            _write(f"{limit.leaf}/cgroup.procs", str(os.getpid()))
-            self._left.append((f"{limit.parent}/cgroup.procs", str(os.getpid())))
-        if limit.controllers:
-            path = f"{limit.parent}/cgroup.subtree_control"
-            _write(path, " ".join(f"+{one}" for one in limit.controllers))
-            if limit.leaf:
-                text = " ".join(f"-{one}" for one in limit.controllers)
-                self._left.insert(0, (path, text))
-        _remove_stale(os.path.dirname(limit.directory))
-        self._mkdir(limit.directory)
-        for name, value in limit.files:
-            _write(f"{limit.directory}/{name}", value)
-        for name, value in limit.optional:
-            if os.path.exists(f"{limit.directory}/{name}"):
-                _write(f"{limit.directory}/{name}", value)
+            _mkdir(limit.leaf)
+            for process in (watcher, os.getpid()):
+                _join(limit.leaf, process)
+        _fill(limit)
 
-    def _mkdir(self, path: str) -> None:
-        try:
-            os.mkdir(path, 0o755)
-        except OSError as error:
-            raise _failure(f"make the cgroup {path}", error) from error
-        self._made.append(path)
+    def _end(self) -> None:
+        if self._watcher is not None:
+            from rootgen.sandbox.cgroup_end import remove_groups, stop_watcher
 
-    def _remove(self) -> None:
-        # The launcher goes back to its own group only after its children's controllers are off,
-        # and they are off only after the limited group is gone.
-        limited = {limit.directory for limit in self.limits}
-        for path in reversed(self._made):
-            if path in limited:
-                _remove_group(path)
-        for path, text in self._left:
-            _write(path, text)
-        for path in self._made:
-            if path not in limited:
-                _remove_group(path)
-        self._made, self._left = [], []
+            stop_watcher(*self._watcher)
+            self._watcher = None
+            remove_groups(self._own)
 
 
-def _remove_group(path: str) -> None:
-    for _ in range(_ATTEMPTS):
-        try:
-            os.rmdir(path)
-        except OSError as error:
-            if error.errno == errno.ENOENT:
-                return
-            if error.errno != errno.EBUSY:
-                raise _failure(f"remove the cgroup {path}", error) from error
-            time.sleep(_PAUSE)
-        else:
-            return
-    raise LaunchError(f"cannot remove the cgroup {path}", why=("processes are still in it",))
+def _fill(limit: Limit) -> None:
+    """Make a group with its controllers, and write its limits."""
+    from rootgen.sandbox.cgroup_file import write
+
+    if limit.controllers:
+        words = " ".join(f"+{one}" for one in limit.controllers)
+        write(f"{limit.parent}/cgroup.subtree_control", words)
+    if not os.path.isdir(limit.directory):
+        _mkdir(limit.directory)
+    for name, value in limit.files:
+        write(f"{limit.directory}/{name}", value)
+    for name, value in limit.optional:
+        if os.path.exists(f"{limit.directory}/{name}"):
+            write(f"{limit.directory}/{name}", value)
 
 
-def _remove_stale(parent: str) -> None:
-    """Remove what launchers left that were killed: a group of ours whose maker is gone."""
-    for name in os.listdir(parent):
-        maker = name.removeprefix(NAME_PREFIX).partition("-")[0]
-        if not name.startswith(NAME_PREFIX) or not maker.isdigit():
-            continue
-        if not os.path.exists(f"/proc/{maker}"):
-            try:
-                os.rmdir(f"{parent}/{name}")
-            except OSError as error:
-                # Somebody else's, somebody was quicker, or its processes are still dying.
-                if error.errno not in (errno.EBUSY, errno.ENOENT, errno.EACCES, errno.EPERM):
-                    raise _failure(f"remove the cgroup {parent}/{name}", error) from error
+def _in_scope(limit: Limit, process: int) -> Limit:
+    """Have systemd make the scope with ``process`` in it, and limit that; return where it is."""
+    from rootgen.sandbox.cgroup_facts import version_2_group
+    from rootgen.sandbox.cgroup_file import failure, read_lines
+    from rootgen.sandbox.scope import start_scope
 
-
-def _write(path: str, text: str) -> None:
+    assert limit.manager is not None  # noqa: S101 - what was asked before
+    start_scope(limit.manager, limit.unit, process)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-        try:
-            os.write(descriptor, text.encode())
-        finally:
-            os.close(descriptor)
+        scope = version_2_group(process)
+        given = set(" ".join(read_lines(f"{scope}/cgroup.controllers")).split())
     except OSError as error:
-        raise _failure(f"write '{text}' to {path}", error) from error
+        raise failure(f"find the scope {limit.unit}", error) from error
+    if lacking := [name for name in limit.controllers if name not in given]:
+        raise LaunchError(
+            f"systemd does not pass the {lacking[0]} controller on to {limit.unit}",
+            why=(f"it passes on: {', '.join(sorted(given)) or 'none'}",),
+            hint="systemctl edit user@.service: [Service] Delegate=cpu io memory pids "
+            "(as root; it holds from the next login on)",
+        )
+    directory = limit.directory.replace(limit.parent, scope, 1)
+    placed = limit._replace(directory=directory, parent=scope)
+    # Out of the scope's own group before it passes controllers on: it may have no processes then.
+    _mkdir(directory)
+    _join(directory, process)
+    _fill(placed)
+    return placed
 
 
-def _read(path: str) -> str:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+def _mkdir(path: str) -> None:
+    from rootgen.sandbox.cgroup_file import failure
+
     try:
-        return os.read(descriptor, _READ_LIMIT).decode()
-    finally:
-        os.close(descriptor)
+        os.mkdir(path, 0o755)
+    except OSError as error:
+        raise failure(f"make the cgroup {path}", error) from error
 
 
-def _failure(doing: str, error: OSError) -> LaunchError:
-    return LaunchError(
-        f"cannot {doing}: {error.strerror}",
-        hint="leave the limit out, or try another value: the caller's own group bounds it",
-    )
+def _join(directory: str, process: int) -> None:
+    from rootgen.sandbox.cgroup_file import write
+
+    write(f"{directory}/cgroup.procs", str(process))

@@ -11,6 +11,8 @@ from rootgen.sandbox.environment import compose_environment
 from rootgen.sandbox.id_map import choose_id_map, is_mapped
 from rootgen.sandbox.launch import Credentials, IdMap, Launch, Mount, Protect, Step, TimeLimit
 from rootgen.sandbox.mounts import MANIFEST, extra_tmpfs, protections, standard_mounts
+from rootgen.sandbox.options import wants_groups
+from rootgen.sandbox.rlimit import compose_rlimits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -48,6 +50,7 @@ def compose_launch(command: Sequence[str], options: Options, facts: Facts) -> La
         hostname=options.hostname or _HOSTNAME,
         loopback=options.network == "none",
         limits=_limits(options, facts),
+        rlimits=compose_rlimits(options.rlimits, facts.rlimits, may_raise=_may_raise(facts)),
         root=facts.root,
         missing=facts.missing,
         root_flags=MS_NODEV,
@@ -74,11 +77,16 @@ def _time_limit(options: Options) -> TimeLimit | None:
 
 
 def _limits(options: Options, facts: Facts) -> tuple[Limit, ...]:
-    if (options.memory, options.cpus, options.pids) == (None, None, None):
+    if not wants_groups(options):
         return ()
-    from rootgen.sandbox.limits import compose_limits  # few launches have any
+    from rootgen.sandbox.limits import LimitFacts, compose_limits  # few launches have any
 
-    return compose_limits(options, facts.hierarchies, facts.group_name)
+    return compose_limits(options, facts.limits or LimitFacts())
+
+
+def _may_raise(facts: Facts) -> bool:
+    """Say whether hard limits may be raised: setrlimit(2) asks the initial user namespace."""
+    return facts.all_ids and bool(facts.capabilities & mask(["SYS_RESOURCE"]))
 
 
 def _namespaces(options: Options, *, user: bool) -> tuple[str, ...]:

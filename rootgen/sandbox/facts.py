@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 
 from rootgen.errors import LaunchError
 from rootgen.linux import capability
@@ -12,15 +11,17 @@ from rootgen.linux.path import open_beneath, open_in_root
 from rootgen.linux.process import has_no_new_privileges
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sandbox.account import Accounts
-from rootgen.sandbox.cgroup import NAME_PREFIX
 from rootgen.sandbox.id_map import Caller
 from rootgen.sandbox.mounts import TOP
+from rootgen.sandbox.options import wants_groups
+from rootgen.sandbox.rlimit import read_rlimits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rootgen.sandbox.limits import Hierarchy
+    from rootgen.sandbox.limits import LimitFacts
     from rootgen.sandbox.options import Options
+    from rootgen.sandbox.rlimit import Pair
 
 # A passwd of 4 MiB has some 60,000 users; what is longer is not read to its end.
 _FILE_LIMIT = 4 << 20
@@ -36,7 +37,8 @@ class Facts(NamedTuple):
     ``privileged``: the caller may make namespaces and mounts as it is;
     ``device_nodes``: it may make devices too (only root of the initial user
     namespace, whose ids are ``all_ids``); ``setgroups``: it may choose its
-    groups. ``capabilities`` is the caller's effective set.
+    groups. ``capabilities`` is the caller's effective set; ``limits`` is None
+    where no cgroup is needed, ``rlimits`` are the caller's own.
     ``missing`` are the mount points at the tree's top that it lacks;
     ``directories`` those of the bind sources that are directories.
     """
@@ -53,8 +55,8 @@ class Facts(NamedTuple):
     terminal: bool
     missing: tuple[str, ...] = ()
     directories: frozenset[str] = frozenset()
-    hierarchies: tuple[Hierarchy, ...] = ()
-    group_name: str = ""
+    limits: LimitFacts | None = None
+    rlimits: Mapping[str, Pair] = {}
 
 
 def read_facts(root: str, options: Options, environ: Mapping[str, str]) -> Facts:
@@ -71,7 +73,6 @@ def read_facts(root: str, options: Options, environ: Mapping[str, str]) -> Facts
     effective = capability.effective()
     privileged = os.geteuid() == 0 and _has(effective, "SYS_ADMIN")
     all_ids = _initial_user_namespace()
-    limited = (options.memory, options.cpus, options.pids) != (None, None, None)
     return Facts(
         root=absolute,
         caller=_read_caller(privileged=privileged),
@@ -85,8 +86,8 @@ def read_facts(root: str, options: Options, environ: Mapping[str, str]) -> Facts
         terminal=os.isatty(0) and os.isatty(1),
         missing=missing,
         directories=_directories([bind.source for bind in options.binds]),
-        hierarchies=_read_hierarchies() if limited else (),
-        group_name=f"{NAME_PREFIX}{os.getpid()}-{time.monotonic_ns():x}" if limited else "",
+        limits=_read_limits(options, privileged=privileged) if wants_groups(options) else None,
+        rlimits=read_rlimits(),
     )
 
 
@@ -132,11 +133,11 @@ def first_program(root: str, candidates: Sequence[Sequence[str]], path: str) -> 
     return ()
 
 
-def _read_hierarchies() -> tuple[Hierarchy, ...]:
-    from rootgen.sandbox.cgroup_facts import read_hierarchies  # few launches have limits
+def _read_limits(options: Options, *, privileged: bool) -> LimitFacts:
+    from rootgen.sandbox.cgroup_facts import read_limit_facts  # few launches have limits
 
     try:
-        return read_hierarchies()
+        return read_limit_facts(options, privileged=privileged)
     except OSError as error:
         raise LaunchError(f"{error.filename}: {error.strerror}") from error
 

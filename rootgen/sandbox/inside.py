@@ -22,6 +22,7 @@ from rootgen.sandbox.launch import Link, Mount, Node, Protect
 from rootgen.sandbox.place import failure
 from rootgen.sandbox.program import start_program
 from rootgen.sandbox.report import GO, STARTED, TERMINAL, pack_error
+from rootgen.sandbox.rlimit import raise_hard_limits
 from rootgen.sandbox.root import change_root, open_as_mount
 from rootgen.sandbox.signals import CAUGHT, JOB, status_of
 
@@ -80,6 +81,7 @@ def _perform(launch: Launch, mask: Iterable[int]) -> int:
     process.set_command_line(_COMMAND_LINE)
     _enter_namespaces(launch)
     terminal = _build_root(launch)
+    raise_hard_limits(launch.rlimits)
     _give_up_privileges(launch)
     # Who is not dumpable cannot be looked into from inside, whatever its ids
     # (PR_SET_DUMPABLE(2const)): /proc/1/exe and /proc/1/root lead to the host.

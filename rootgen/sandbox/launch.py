@@ -10,6 +10,7 @@ from rootgen.named import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from rootgen.sandbox.limits import Limit
+    from rootgen.sandbox.options import Rlimit
 
 
 class IdMap(NamedTuple):
@@ -99,6 +100,7 @@ class Launch(NamedTuple):
     loopback: bool
     # Act 2: limits
     limits: tuple[Limit, ...]
+    rlimits: tuple[Rlimit, ...]
     # Act 3: the root and what is mounted in it. What is missing at its top is made, and removed
     # again where the program could not be started: the tree may have been none.
     root: str

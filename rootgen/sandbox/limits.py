@@ -1,32 +1,37 @@
-"""Limits as cgroups: which files of which groups say them, for versions 1 and 2.
+"""Limits as cgroups: in which group of which hierarchy they are held.
 
 A group of ours is a child of the caller's own, so that the caller's limits
-go on to hold. Sources: the kernel's Documentation/admin-guide/cgroup-v1/
-{memory,pids}.rst, Documentation/scheduler/sched-bwc.rst and
-Documentation/admin-guide/cgroup-v2.rst.
+go on to hold; where the caller may make none there and systemd manages the
+groups, it is asked for a scope. Sources: cgroups(7), the kernel's
+Documentation/admin-guide/cgroup-v2.rst, and systemd's
+docs/CGROUP_DELEGATION.md.
 """
 
 from __future__ import annotations
 
 from rootgen.errors import LaunchError
 from rootgen.named import TYPE_CHECKING, NamedTuple
+from rootgen.sandbox.limit_files import settings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Mapping, Sequence
 
+    from rootgen.sandbox.limit_files import Setting
     from rootgen.sandbox.options import Options
 
-_PERIOD = 100_000  # microseconds: the kernel's own default
-_LEAST_QUOTA = 1_000  # sched-bwc.rst: a quota below 1 ms is refused
+# Where a scope will be is known when systemd has made it: until then it is called by this name.
+SCOPE = "$SCOPE"
+_HINT = "start in a group of your own: systemd-run --user --scope -p Delegate=yes rootgen …"
 
 
 class Hierarchy(NamedTuple):
     """One mounted cgroup hierarchy, and where the caller is in it.
 
     ``group`` is the directory of the caller's group; ``writable`` says that
-    the caller may make children there. For version 2: ``enabled`` are the
-    controllers that children have; ``alone`` that nobody but the caller is
-    in the group, ``top`` that it is the root group.
+    the caller may make children there. For version 2: ``controllers`` are
+    those of the group, and ``everywhere`` those of the whole hierarchy;
+    ``enabled`` are the controllers that children have; ``alone`` that nobody
+    but the caller is in the group, ``top`` that it is the root group.
     """
 
     version: int
@@ -36,6 +41,31 @@ class Hierarchy(NamedTuple):
     enabled: frozenset[str] = frozenset()
     alone: bool = False
     top: bool = False
+    everywhere: frozenset[str] = frozenset()
+
+
+class Manager(NamedTuple):
+    """A systemd that makes groups for the caller: the socket of its bus.
+
+    ``slice_name`` is the slice in which the caller is already, whose limits
+    go on to hold; empty for a manager of the user's own, which is in it.
+    """
+
+    socket: str
+    slice_name: str = ""
+
+
+class LimitFacts(NamedTuple):
+    """What the machine says of limits, as far as some are asked for.
+
+    ``devices`` maps what ``--io`` names to ``MAJOR:MINOR``; ``name`` is what
+    this launch's groups are called.
+    """
+
+    hierarchies: tuple[Hierarchy, ...] = ()
+    manager: Manager | None = None
+    devices: Mapping[str, str] = {}
+    name: str = ""
 
 
 class Limit(NamedTuple):
@@ -44,119 +74,124 @@ class Limit(NamedTuple):
     ``controllers`` are to be enabled in ``parent`` first (version 2);
     ``leaf`` is the group that the caller moves to before that, because a
     group with processes of its own cannot have children with controllers
-    (cgroup-v2.rst, "No Internal Process Constraint").
+    (cgroup-v2.rst, "No Internal Process Constraint"). Where ``manager`` is
+    given, ``parent`` is the scope ``unit`` that it is asked for.
     """
 
     directory: str
-    files: tuple[tuple[str, str], ...]
+    files: tuple[tuple[str, str], ...] = ()
     optional: tuple[tuple[str, str], ...] = ()
     parent: str = ""
     controllers: tuple[str, ...] = ()
     leaf: str = ""
     events: str = ""
+    manager: Manager | None = None
+    unit: str = ""
 
 
-class _Setting(NamedTuple):
-    """One limit that was asked for, in the files of both versions."""
-
-    option: str
-    controller: str
-    v1: tuple[tuple[str, str], ...]
-    v2: tuple[tuple[str, str], ...]
-    v1_optional: tuple[tuple[str, str], ...] = ()
-    v2_optional: tuple[tuple[str, str], ...] = ()
-    v1_events: str = ""
-    v2_events: str = ""
-
-
-def compose_limits(
-    options: Options, hierarchies: Sequence[Hierarchy], name: str
-) -> tuple[Limit, ...]:
-    """Return the groups called ``name`` that hold the limits that were asked for.
+def compose_limits(options: Options, facts: LimitFacts) -> tuple[Limit, ...]:
+    """Return the groups that hold the limits that were asked for.
 
     Raises LaunchError where one cannot be had: never silence.
     """
     limits: dict[str, Limit] = {}
-    for setting in _settings(options):
-        hierarchy = _hierarchy_for(setting, hierarchies)
-        directory = f"{hierarchy.group.rstrip('/')}/{name}"
-        known = limits.get(directory, Limit(directory, ()))
-        add = _version_1 if hierarchy.version == 1 else _version_2
-        limits[directory] = add(known, setting, hierarchy, name)
+    in_version_2: list[Setting] = []
+    for old, new in settings_of(options, facts.devices):
+        hierarchy = _with_controller(facts.hierarchies, 1, old.controller)
+        if hierarchy is None:
+            in_version_2.append(new)
+            continue
+        if not hierarchy.writable:
+            raise LaunchError(
+                f"{old.option}: cannot make a cgroup in {hierarchy.group}",
+                why=(
+                    "the caller may not write there",
+                    "it is of version 1, of which systemd delegates no group to ordinary users",
+                ),
+                hint="be root, or boot with systemd.unified_cgroup_hierarchy=1",
+            )
+        directory = _below(hierarchy, facts.name)
+        limits[directory] = _with(limits.get(directory, Limit(directory)), old)
+    if in_version_2:
+        limit = _version_2(in_version_2, facts)
+        for setting in in_version_2:
+            limit = _with(limit, setting)
+        limits[limit.directory] = limit
     return tuple(limits.values())
 
 
-def _settings(options: Options) -> Iterator[_Setting]:
-    if options.memory is not None:
-        size = str(options.memory)
-        yield _Setting(
-            "--memory", "memory",
-            v1=(("memory.limit_in_bytes", size),),
-            v2=(("memory.max", size),),
-            # Else what does not fit would go to swap, which is no limit.
-            v1_optional=(("memory.memsw.limit_in_bytes", size),),
-            v2_optional=(("memory.swap.max", "0"),),
-            v1_events="memory.oom_control",
-            v2_events="memory.events",
-        )  # fmt: skip
-    if options.cpus is not None:
-        quota = max(int(options.cpus * _PERIOD), _LEAST_QUOTA)
-        yield _Setting(
-            "--cpus", "cpu",
-            v1=(("cpu.cfs_period_us", str(_PERIOD)), ("cpu.cfs_quota_us", str(quota))),
-            v2=(("cpu.max", f"{quota} {_PERIOD}"),),
-        )  # fmt: skip
-    if options.pids is not None:
-        # Process 1 is ours and counts: the program gets what was asked for.
-        number = str(options.pids + 1)
-        yield _Setting("--pids", "pids", v1=(("pids.max", number),), v2=(("pids.max", number),))
-
-
-def _hierarchy_for(setting: _Setting, hierarchies: Sequence[Hierarchy]) -> Hierarchy:
+def _with_controller(
+    hierarchies: Sequence[Hierarchy], version: int, controller: str
+) -> Hierarchy | None:
     for hierarchy in hierarchies:
-        if setting.controller in hierarchy.controllers:
-            if not hierarchy.writable:
-                raise LaunchError(
-                    f"{setting.option}: cannot make a cgroup in {hierarchy.group}",
-                    why=("the caller may not write there",),
-                    hint="be root, or have the group delegated: "
-                    "systemd-run --user --scope -p Delegate=yes rootgen …",
-                )
+        known = hierarchy.controllers | hierarchy.everywhere
+        if hierarchy.version == version and controller in known:
             return hierarchy
-    raise LaunchError(
-        f"{setting.option}: no cgroup hierarchy with the {setting.controller} controller",
-        why=("none is mounted beneath /sys/fs/cgroup that this process is in",),
-        hint=f"leave {setting.option} out, or mount one (cgroups(7))",
-    )
+    return None
 
 
-def _version_1(limit: Limit, setting: _Setting, hierarchy: Hierarchy, name: str) -> Limit:
-    del hierarchy, name
+def _below(hierarchy: Hierarchy, name: str) -> str:
+    return f"{hierarchy.group.rstrip('/')}/{name}"
+
+
+def _with(limit: Limit, setting: Setting) -> Limit:
     return limit._replace(
-        files=limit.files + setting.v1,
-        optional=limit.optional + setting.v1_optional,
-        events=limit.events or setting.v1_events,
+        files=limit.files + setting.files,
+        optional=limit.optional + setting.optional,
+        events=limit.events or setting.events,
     )
 
 
-def _version_2(limit: Limit, setting: _Setting, hierarchy: Hierarchy, name: str) -> Limit:
-    limit = limit._replace(
-        files=limit.files + setting.v2,
-        optional=limit.optional + setting.v2_optional,
-        events=limit.events or setting.v2_events,
-    )
-    if setting.controller in hierarchy.enabled:
-        return limit
-    leaf = ""
-    if not hierarchy.top:
-        if not hierarchy.alone:
+def _version_2(settings: Sequence[Setting], facts: LimitFacts) -> Limit:
+    """Return the one group that all of ``settings`` are held in, without its files."""
+    for setting in settings:
+        if _with_controller(facts.hierarchies, 2, setting.controller) is None:
             raise LaunchError(
-                f"{setting.option}: the {setting.controller} controller cannot be given to a child "
-                f"of {hierarchy.group}",
-                why=("other processes are in that group, which then cannot have limited children",),
-                hint="start in a group of its own: "
-                "systemd-run --user --scope -p Delegate=yes rootgen …",
+                f"{setting.option}: no cgroup hierarchy with the {setting.controller} controller",
+                why=("none is mounted beneath /sys/fs/cgroup that this process is in",),
+                hint=f"leave {setting.option} out, or mount one (cgroups(7))",
             )
-        leaf = f"{hierarchy.group.rstrip('/')}/{name}-launcher"
-    controllers = (*limit.controllers, setting.controller)
-    return limit._replace(parent=hierarchy.group, controllers=controllers, leaf=leaf)
+    hierarchy = next(one for one in facts.hierarchies if one.version == 2)  # noqa: PLR2004 - above
+    wanted = tuple(dict.fromkeys(setting.controller for setting in settings))
+    missing = tuple(name for name in wanted if name not in hierarchy.enabled)
+    has_all = hierarchy.controllers.issuperset(wanted)
+    limit = Limit(_below(hierarchy, facts.name))
+    if hierarchy.writable and not missing:
+        return limit
+    if hierarchy.writable and has_all and (hierarchy.top or hierarchy.alone):
+        leaf = "" if hierarchy.top else f"{limit.directory}-launcher"
+        return limit._replace(parent=hierarchy.group, controllers=missing, leaf=leaf)
+    if facts.manager is not None:
+        return Limit(
+            f"{SCOPE}/container",
+            parent=SCOPE,
+            controllers=wanted,
+            manager=facts.manager,
+            unit=f"{facts.name}.scope",
+        )
+    raise _refusal(settings, hierarchy)
+
+
+def _refusal(settings: Sequence[Setting], hierarchy: Hierarchy) -> LaunchError:
+    """Return the error that says why the caller's group can have no limited child."""
+    setting = settings[0]
+    if not hierarchy.writable:
+        return LaunchError(
+            f"{setting.option}: cannot make a cgroup in {hierarchy.group}",
+            why=("the caller may not write there, and no systemd was found to ask for a group",),
+            hint=f"be root, or {_HINT}",
+        )
+    for setting in settings:
+        if setting.controller not in hierarchy.controllers:
+            return LaunchError(
+                f"{setting.option}: the group {hierarchy.group} does not have the "
+                f"{setting.controller} controller",
+                why=("its parent does not pass it on (cgroup.subtree_control)",),
+                hint=f"enable it there, or leave {setting.option} out",
+            )
+    return LaunchError(
+        f"{setting.option}: the {setting.controller} controller cannot be given to a child "
+        f"of {hierarchy.group}",
+        why=("other processes are in that group, which then cannot have limited children",),
+        hint=_HINT,
+    )

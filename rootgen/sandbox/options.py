@@ -10,12 +10,35 @@ KILL_AFTER = 10.0
 NETWORKS = ("none", "host")
 
 
+# cgroup-v2.rst, io.max: bytes and operations a second.
+IO_RATES = ("rbps", "wbps", "riops", "wiops")
+
+
 class Bind(NamedTuple):
     """One ``--bind``: a path of the host, absolute, and where it appears inside."""
 
     source: str
     target: str
     read_only: bool = False
+
+
+class IoLimit(NamedTuple):
+    """One ``--io``: a block device, or any path on its file system, and what may go through it.
+
+    ``rates`` are in the words and units of cgroup-v2.rst, io.max: ``rbps``
+    and ``wbps`` in bytes a second, ``riops`` and ``wiops`` in operations.
+    """
+
+    device: str
+    rates: tuple[tuple[str, int], ...]
+
+
+class Rlimit(NamedTuple):
+    """One limit of setrlimit(2), by its name without ``RLIMIT_``; None is no limit."""
+
+    name: str
+    soft: int | None
+    hard: int | None
 
 
 class Options(NamedTuple):
@@ -41,5 +64,12 @@ class Options(NamedTuple):
     memory: int | None = None
     cpus: float | None = None
     pids: int | None = None
+    io: tuple[IoLimit, ...] = ()
+    rlimits: tuple[Rlimit, ...] = ()
     timeout: float | None = None
     kill_after: float = KILL_AFTER
+
+
+def wants_groups(options: Options) -> bool:
+    """Say whether a limit is asked for that only a cgroup can hold."""
+    return bool(options.io) or (options.memory, options.cpus, options.pids) != (None, None, None)

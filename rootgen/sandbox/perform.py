@@ -62,9 +62,17 @@ def ending_notes(launch: Launch, status: int, deadline: Deadline, groups: Groups
         seconds, kill_after = launch.time_limit
         how = f"SIGTERM, and SIGKILL {kill_after:g} s later" if killed else "SIGTERM"
         return [f"its time of {seconds:g} s was over: ended by {how}"]
-    if killed and groups.out_of_memory():
-        return ["out of memory: the limit of --memory was reached"]
+    if number := groups.out_of_memory():
+        return [_out_of_memory(number, killed=killed)]
     return []
+
+
+def _out_of_memory(number: int, *, killed: bool) -> str:
+    what = "out of memory: the limit of --memory was reached"
+    if killed and number == 1:
+        return what
+    those = "a process" if number == 1 else f"{number} processes"
+    return f"{what}, and the kernel killed {those} in there"
 
 
 def _fill_standard_descriptors() -> list[int]:

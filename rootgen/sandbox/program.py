@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import signal
 
-from rootgen.errors import NotExecutableError
+from rootgen.errors import LaunchError, NotExecutableError
 from rootgen.linux.path import open_in_root
 from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.command import find_program
 from rootgen.sandbox.place import failure
+from rootgen.sandbox.report import pack_error, unpack_error
+from rootgen.sandbox.rlimit import HARMLESS, set_limits
 from rootgen.sandbox.signals import IGNORED_BY_PYTHON
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import NoReturn
 
     from rootgen.sandbox.launch import Launch
 
@@ -33,21 +37,76 @@ def start_program(launch: Launch, mask: Iterable[int], terminal: int | None) -> 
     environment = dict(launch.environment)
     path = find_program(launch.command[0], environment.get("PATH", ""), directory)
     try:
-        program = os.posix_spawn(
-            path,
-            launch.command,
-            environment,
-            file_actions=_terminal_actions(terminal),
-            setsid=True,
-            setsigmask=mask,
-            setsigdef=IGNORED_BY_PYTHON,
-        )
+        if any(limit.name not in HARMLESS for limit in launch.rlimits):
+            program = _fork_program(launch, mask, terminal, path)
+        else:
+            set_limits(launch.rlimits)
+            program = os.posix_spawn(
+                path,
+                launch.command,
+                environment,
+                file_actions=_terminal_actions(terminal),
+                setsid=True,
+                setsigmask=mask,
+                setsigdef=IGNORED_BY_PYTHON,
+            )
     except OSError as error:
         raise NotExecutableError(f"{path}: {error.strerror}") from error
     except ValueError as error:  # a NUL in an argument or in the environment
         raise NotExecutableError(f"{path}: {error}") from error
     os.chdir("/")
     return program
+
+
+def _fork_program(launch: Launch, mask: Iterable[int], terminal: int | None, path: str) -> int:
+    """Start the program with limits that process 1 could not work under; return its id.
+
+    posix_spawn(3) sets none. The descriptor that tells an error is closed by a successful exec.
+    """
+    told, telling = os.pipe()
+    program = os.fork()
+    if program == 0:
+        _become_program(launch, mask, terminal, path, telling)
+    os.close(telling)
+    with open(told, "rb") as file:
+        error = unpack_error(file.read())
+    if error is not None:
+        os.waitpid(program, 0)
+        raise error
+    return program
+
+
+def _become_program(
+    launch: Launch, mask: Iterable[int], terminal: int | None, path: str, telling: int
+) -> NoReturn:
+    """Be the program; or write on ``telling`` why not, and end."""
+    error: LaunchError | None = None
+    try:
+        os.setsid()
+        if terminal is not None:
+            _take_terminal(terminal)
+        for number in IGNORED_BY_PYTHON:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        environment = dict(launch.environment)
+        set_limits(launch.rlimits)
+        os.execve(path, launch.command, environment)
+    except LaunchError as refused:
+        error = refused
+    except (OSError, ValueError) as failed:
+        error = NotExecutableError(f"{path}: {getattr(failed, 'strerror', failed)}")
+    finally:
+        if error is not None:
+            os.write(telling, pack_error(error))
+        os._exit(1)
+
+
+def _take_terminal(terminal: int) -> None:
+    """Do what ``_terminal_actions`` has posix_spawn(3) do."""
+    opened = os.open(os.ttyname(terminal), os.O_RDWR)
+    streams = (0, 1, 2) if os.isatty(2) else (0, 1)
+    for stream in streams:
+        os.dup2(opened, stream)
 
 
 def _terminal_actions(terminal: int | None) -> Actions:

@@ -11,7 +11,7 @@ import pytest
 
 from rootgen.sandbox.compose import compose_launch
 from rootgen.sandbox.explain import explain_json, explain_lines, quote
-from rootgen.sandbox.limits import Hierarchy
+from rootgen.sandbox.limits import Hierarchy, LimitFacts
 from rootgen.sandbox.options import Bind, Options
 from tests.sandbox.case import ALONE, RANGED, ROOT
 from tests.sandbox.tree import launch
@@ -72,7 +72,7 @@ def test_every_command_is_one(facts: Facts, terminal: bool) -> None:
     """Each command that is told is one that a shell can read, however odd the names are."""
     user = "0" if facts is ALONE else "app"
     facts = facts._replace(
-        terminal=terminal, hierarchies=(MEMORY,), group_name="x", directories=frozenset()
+        terminal=terminal, limits=LimitFacts((MEMORY,), name="x"), directories=frozenset()
     )
     launch = compose_launch(("ec ho", "$(reboot)"), OPTIONS._replace(user=user), facts)
     lines = list(explain_lines(launch))
@@ -107,7 +107,7 @@ def test_quoted(word: str) -> None:
 
 def test_json_has_everything() -> None:
     """Every step and every field of the process is there, and it is JSON."""
-    facts = RANGED._replace(hierarchies=(MEMORY,), group_name="x", terminal=True)
+    facts = RANGED._replace(limits=LimitFacts((MEMORY,), name="x"), terminal=True)
     launch = compose_launch(("true",), OPTIONS, facts)
     told = json.loads(json.dumps(explain_json(launch)))
     assert len(told["steps"]) == len(launch.steps)

@@ -29,8 +29,8 @@ def explain_lines(launch: Launch) -> Iterator[str]:
     yield "1  Namespaces: what the program sees of the machine is its own"
     yield from _indented(namespace_lines(launch))
     yield ""
-    yield "2  Limits: how much of the machine it may take (cgroups)"
-    yield from _indented(limit_lines(launch.limits))
+    yield "2  Limits: how much of the machine it may take (cgroups, setrlimit)"
+    yield from _indented(limit_lines(launch))
     yield ""
     yield "3  Change of root: the tree becomes all the files there are"
     yield from _indented(root_lines(launch))

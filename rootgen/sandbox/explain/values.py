@@ -9,6 +9,7 @@ from rootgen.sandbox.place import flag_words
 
 if TYPE_CHECKING:
     from rootgen.sandbox.launch import Launch, Step
+    from rootgen.sandbox.limits import Limit
 
 
 def explain_json(launch: Launch) -> dict[str, object]:
@@ -19,7 +20,8 @@ def explain_json(launch: Launch) -> dict[str, object]:
         "id_map": launch.id_map._asdict() if launch.id_map is not None else None,
         "hostname": launch.hostname,
         "loopback": launch.loopback,
-        "limits": [limit._asdict() for limit in launch.limits],
+        "limits": [_limit_json(limit) for limit in launch.limits],
+        "rlimits": [limit._asdict() for limit in launch.rlimits],
         "root": {
             "path": launch.root,
             "missing": list(launch.missing),
@@ -41,6 +43,11 @@ def explain_json(launch: Launch) -> dict[str, object]:
         },
         "time_limit": launch.time_limit._asdict() if launch.time_limit is not None else None,
     }
+
+
+def _limit_json(limit: Limit) -> dict[str, object]:
+    manager = limit.manager._asdict() if limit.manager is not None else None
+    return {**limit._asdict(), "manager": manager}
 
 
 def _step_json(step: Step) -> dict[str, object]:
