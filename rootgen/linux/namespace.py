@@ -21,6 +21,17 @@ CLONE_NEWUSER = 0x10000000
 CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 
+# Their files in /proc/PID/ns (namespaces(7)).
+FILES = {
+    "user": "user",
+    "mount": "mnt",
+    "pid": "pid",
+    "uts": "uts",
+    "ipc": "ipc",
+    "net": "net",
+    "cgroup": "cgroup",
+}
+
 
 def clone(flags: int) -> int:
     """Fork into the new namespaces ``flags``; return the child's id, and 0 in the child.

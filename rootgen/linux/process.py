@@ -23,6 +23,8 @@ _PR_GET_NO_NEW_PRIVS = 39
 
 # proc_pid_stat(5): where the command line of the process lies, counted behind the name.
 _ARGUMENTS_START = 48 - 3
+_START_TIME = 22 - 3
+_ENDED = (b"Z", b"X", b"x")
 _STAT_LIMIT = 4096
 
 _CLOSE_RANGE_CLOEXEC = 4
@@ -79,16 +81,34 @@ def set_command_line(text: bytes) -> None:
     last byte stays 0, else the kernel reads on in the environment
     (fs/proc/base.c, get_mm_cmdline). Raises OSError.
     """
-    descriptor = os.open("/proc/self/stat", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        fields = os.read(descriptor, _STAT_LIMIT).rpartition(b")")[2].split()
-    finally:
-        os.close(descriptor)
+    fields = _stat_fields("self")
     start, end = (int(field) for field in fields[_ARGUMENTS_START : _ARGUMENTS_START + 2])
     size = end - start
     if start and size > 0:
         ctypes.memset(start, 0, size)
         ctypes.memmove(start, text, min(len(text), size - 1))
+
+
+def start_time(process: int) -> int | None:
+    """Return when a process began, in clock ticks since the boot; None where there is no such.
+
+    A process that has ended and is not waited for yet is none. With its id
+    this names a process: the id alone may be another's by now.
+    """
+    try:
+        fields = _stat_fields(str(process))
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if fields[0] in _ENDED else int(fields[_START_TIME])
+
+
+def _stat_fields(process: str) -> list[bytes]:
+    """Return the fields of proc_pid_stat(5) from the third on, behind the name."""
+    descriptor = os.open(f"/proc/{process}/stat", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, _STAT_LIMIT).rpartition(b")")[2].split()
+    finally:
+        os.close(descriptor)
 
 
 def close_from(first: int) -> None:

@@ -20,8 +20,9 @@ from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox import place, pty
 from rootgen.sandbox.launch import Link, Mount, Node, Protect
 from rootgen.sandbox.place import failure
+from rootgen.sandbox.privileges import give_up_privileges
 from rootgen.sandbox.program import start_program
-from rootgen.sandbox.report import GO, STARTED, TERMINAL, pack_error
+from rootgen.sandbox.report import GO, GO_KEEP, STARTED, STARTED_CHROOT, TERMINAL, pack_error
 from rootgen.sandbox.rlimit import raise_hard_limits
 from rootgen.sandbox.root import change_root, open_as_mount
 from rootgen.sandbox.signals import CAUGHT, JOB, status_of
@@ -56,8 +57,8 @@ def be_process_one(
         # Nothing that the caller left open is carried along, not even up to the exec: a
         # directory of the host could be reached through /proc/self/fd (CVE-2024-21626).
         process.close_from(_CHANNEL + 1)
-        if os.read(_CHANNEL, len(GO)) == GO:
-            status = _perform(launch, mask)
+        if (word := os.read(_CHANNEL, len(GO_KEEP))) in (GO, GO_KEEP):
+            status = _perform(launch, mask, keep=word == GO_KEEP)
     except LaunchError as error:
         message.send(_CHANNEL, pack_error(error))
         status = error.exit_status
@@ -77,18 +78,21 @@ def _take_streams(channel: int, streams: tuple[int, int, int]) -> int:
     return moved[0]
 
 
-def _perform(launch: Launch, mask: Iterable[int]) -> int:
+def _perform(launch: Launch, mask: Iterable[int], *, keep: bool) -> int:
     process.set_command_line(_COMMAND_LINE)
     _enter_namespaces(launch)
-    terminal = _build_root(launch)
+    kept = _open_namespaces(launch) if keep else ()
+    terminal, chrooted = _build_root(launch)
     raise_hard_limits(launch.rlimits)
-    _give_up_privileges(launch)
+    give_up_privileges(launch)
     # Who is not dumpable cannot be looked into from inside, whatever its ids
     # (PR_SET_DUMPABLE(2const)): /proc/1/exe and /proc/1/root lead to the host.
     process.set_dumpable(dumpable=False)
     _die_with_the_launcher()
     program = start_program(launch, mask, terminal)
-    message.send(_CHANNEL, STARTED)
+    message.send(_CHANNEL, STARTED_CHROOT if chrooted else STARTED, *kept)
+    for descriptor in kept:
+        os.close(descriptor)
     if terminal is not None:
         os.close(terminal)
     _let_go_of_streams()
@@ -107,8 +111,19 @@ def _enter_namespaces(launch: Launch) -> None:
         raise failure(f"set up the new namespaces ({error.filename})", error) from error
 
 
-def _build_root(launch: Launch) -> int | None:
-    """Mount everything and change the root; return the terminal's inner end, if there is one."""
+def _open_namespaces(launch: Launch) -> tuple[int, ...]:
+    """Open the namespaces of this process, in the order of the launch: another is to join them."""
+    flags = os.O_RDONLY | os.O_CLOEXEC
+    return tuple(
+        os.open(f"/proc/self/ns/{namespace.FILES[name]}", flags) for name in launch.namespaces
+    )
+
+
+def _build_root(launch: Launch) -> tuple[int | None, bool]:
+    """Mount everything and change the root.
+
+    Return the terminal's inner end, if there is one, and whether it took chroot(2).
+    """
     os.umask(0)
     sources = _open_sources(launch)
     tree = open_as_mount(launch.root, launch.root_flags)
@@ -130,13 +145,14 @@ def _build_root(launch: Launch) -> int | None:
             mounts.restrict(tree, mounts.MS_RDONLY, recursive=False)
         except OSError as error:
             raise failure("make the tree read-only", error) from error
-    if change_root(tree, launch.pivot):
+    chrooted = change_root(tree, launch.pivot)
+    if chrooted:
         _tell_of_chroot(launch)
         launch_capabilities = [name for name in launch.capabilities if name != "SYS_CHROOT"]
         capability.drop_bounding(capability.mask(launch_capabilities))
     for descriptor in (tree, *sources.values()):
         os.close(descriptor)
-    return terminal
+    return terminal, chrooted
 
 
 def _open_sources(launch: Launch) -> dict[str, int]:
@@ -163,25 +179,6 @@ def _tell_of_chroot(launch: Launch) -> None:
     reason = "" if launch.pivot == "chroot" else "pivot_root is refused here; "
     text = f"rootgen: {reason}the root was changed by chroot, which is weaker: no CAP_SYS_CHROOT\n"
     os.write(2, text.encode())
-
-
-def _give_up_privileges(launch: Launch) -> None:
-    """Become who the program is, with what it may have: process 1 keeps nothing more."""
-    uid, gid, groups = launch.credentials
-    kept = capability.mask(launch.capabilities)
-    try:
-        capability.drop_bounding(kept)
-        capability.clear_ambient()
-        if groups is not None:
-            os.setgroups(groups)
-        os.setresgid(gid, gid, gid)
-        os.setresuid(uid, uid, uid)
-        capability.set_all(kept if uid == 0 else 0)
-        process.set_no_new_privileges()
-    except OSError as error:
-        doing = f"become user {uid}, group {gid} with the capabilities {launch.capabilities}"
-        raise failure(doing, error) from error
-    os.umask(launch.umask)
 
 
 def _die_with_the_launcher() -> None:

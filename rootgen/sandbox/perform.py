@@ -92,16 +92,16 @@ def _fill_standard_descriptors() -> list[int]:
 def _accompany(launch: Launch, child: Child, deadline: Deadline) -> int:
     """Relay or pass on signals until the child ends; return how it ended."""
     try:
-        told = next_message(child.channel) if launch.terminal else (b"", None)
-        if told[1] is None:
-            status = _supervise(child.process, deadline)
+        told, descriptors = next_message(child.channel) if launch.terminal else (b"", ())
+        if descriptors:
+            status = relay(descriptors[0], child.process, deadline)
         else:
-            status = _relay(told[1], child.process, deadline)
+            status = supervise(child.process, deadline)
     except BaseException:
         end(child)
         raise
     try:
-        error = error_told(launch, child.channel, told[0])
+        error = error_told(launch, child.channel, told)
     finally:
         os.close(child.channel)
     if error is not None:
@@ -109,7 +109,7 @@ def _accompany(launch: Launch, child: Child, deadline: Deadline) -> int:
     return status
 
 
-def _supervise(child: int, deadline: Deadline) -> int:
+def supervise(child: int, deadline: Deadline) -> int:
     """Pass signals on to the child, and what is due, until it ends; return its exit status."""
     while True:
         now = time.monotonic()
@@ -135,7 +135,7 @@ def _next_signal(patience: float | None) -> int:
     return told.si_signo if told is not None else 0
 
 
-def _relay(terminal: int, child: int, deadline: Deadline) -> int:
+def relay(terminal: int, child: int, deadline: Deadline) -> int:
     """Relay the terminal that the child opened to ours; return the child's exit status."""
     from rootgen.sandbox.relay import Relay
 

@@ -33,12 +33,10 @@ def start_program(launch: Launch, mask: Iterable[int], terminal: int | None) -> 
     took 2 ms, nor leaves anything to be told about a failing exec.
     Raises LaunchError: NotFoundError, NotExecutableError.
     """
-    directory = _enter_directory(launch.workdir)
-    environment = dict(launch.environment)
-    path = find_program(launch.command[0], environment.get("PATH", ""), directory)
+    path, environment = _find(launch)
     try:
         if any(limit.name not in HARMLESS for limit in launch.rlimits):
-            program = _fork_program(launch, mask, terminal, path)
+            program = _fork_program(launch, mask, terminal)
         else:
             set_limits(launch.rlimits)
             program = os.posix_spawn(
@@ -58,7 +56,7 @@ def start_program(launch: Launch, mask: Iterable[int], terminal: int | None) -> 
     return program
 
 
-def _fork_program(launch: Launch, mask: Iterable[int], terminal: int | None, path: str) -> int:
+def _fork_program(launch: Launch, mask: Iterable[int], terminal: int | None) -> int:
     """Start the program with limits that process 1 could not work under; return its id.
 
     posix_spawn(3) sets none. The descriptor that tells an error is closed by a successful exec.
@@ -66,7 +64,12 @@ def _fork_program(launch: Launch, mask: Iterable[int], terminal: int | None, pat
     told, telling = os.pipe()
     program = os.fork()
     if program == 0:
-        _become_program(launch, mask, terminal, path, telling)
+        try:
+            become_program(launch, mask, terminal)
+        except LaunchError as refused:
+            os.write(telling, pack_error(refused))
+        finally:
+            os._exit(1)
     os.close(telling)
     with open(told, "rb") as file:
         error = unpack_error(file.read())
@@ -76,11 +79,12 @@ def _fork_program(launch: Launch, mask: Iterable[int], terminal: int | None, pat
     return program
 
 
-def _become_program(
-    launch: Launch, mask: Iterable[int], terminal: int | None, path: str, telling: int
-) -> NoReturn:
-    """Be the program; or write on ``telling`` why not, and end."""
-    error: LaunchError | None = None
+def become_program(launch: Launch, mask: Iterable[int], terminal: int | None) -> NoReturn:
+    """Become the program of ``launch``, as ``start_program`` starts it; raise LaunchError.
+
+    For who has been forked for it already.
+    """
+    path, environment = _find(launch)
     try:
         os.setsid()
         if terminal is not None:
@@ -88,17 +92,10 @@ def _become_program(
         for number in IGNORED_BY_PYTHON:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        environment = dict(launch.environment)
         set_limits(launch.rlimits)
         os.execve(path, launch.command, environment)
-    except LaunchError as refused:
-        error = refused
-    except (OSError, ValueError) as failed:
-        error = NotExecutableError(f"{path}: {getattr(failed, 'strerror', failed)}")
-    finally:
-        if error is not None:
-            os.write(telling, pack_error(error))
-        os._exit(1)
+    except (OSError, ValueError) as error:
+        raise NotExecutableError(f"{path}: {getattr(error, 'strerror', error)}") from error
 
 
 def _take_terminal(terminal: int) -> None:
@@ -107,6 +104,14 @@ def _take_terminal(terminal: int) -> None:
     streams = (0, 1, 2) if os.isatty(2) else (0, 1)
     for stream in streams:
         os.dup2(opened, stream)
+    os.close(opened)
+
+
+def _find(launch: Launch) -> tuple[str, dict[str, str]]:
+    """Enter the working directory; return the program's path, and its environment."""
+    directory = _enter_directory(launch.workdir)
+    environment = dict(launch.environment)
+    return find_program(launch.command[0], environment.get("PATH", ""), directory), environment
 
 
 def _terminal_actions(terminal: int | None) -> Actions:

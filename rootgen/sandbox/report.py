@@ -16,7 +16,10 @@ from rootgen.linux.message import LIMIT
 
 TERMINAL = b"terminal"
 GO = b"go"
+# The same, and the child's namespaces are to come with the word that it has started.
+GO_KEEP = b"keep"
 STARTED = b"started"
+STARTED_CHROOT = b"started, chroot"
 
 _ERROR = b"error\0"
 _KINDS: dict[str, type[RootgenError]] = {

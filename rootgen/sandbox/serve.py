@@ -20,7 +20,7 @@ from rootgen.sandbox.cgroup import Groups
 from rootgen.sandbox.deadline import Deadline
 from rootgen.sandbox.perform import ending_notes
 from rootgen.sandbox.place import failure, remove_made
-from rootgen.sandbox.report import STARTED, pack_error
+from rootgen.sandbox.report import STARTED, STARTED_CHROOT, pack_error
 from rootgen.sandbox.signals import CAUGHT, status_of
 from rootgen.sandbox.start import end, error_told, next_message, start
 
@@ -153,7 +153,7 @@ class Server:
         told = next_message(descriptor)[0]
         if descriptor == running.child.channel:
             self._forget(descriptor)
-            if told == STARTED:
+            if told in (STARTED, STARTED_CHROOT):
                 _answer(running.reply, b"%b %d" % (STARTED, running.child.process))
             else:
                 running.error = error_told(running.launch, descriptor, told)

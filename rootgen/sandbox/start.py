@@ -12,7 +12,7 @@ from rootgen.linux import message, namespace
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sandbox.inside import be_process_one
 from rootgen.sandbox.place import failure
-from rootgen.sandbox.report import GO, unpack_error
+from rootgen.sandbox.report import GO, GO_KEEP, unpack_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,12 +41,18 @@ class Child(NamedTuple):
 
 
 def start(
-    launch: Launch, groups: Groups, mask: Iterable[int], streams: tuple[int, int, int] = (0, 1, 2)
+    launch: Launch,
+    groups: Groups,
+    mask: Iterable[int],
+    streams: tuple[int, int, int] = (0, 1, 2),
+    *,
+    keep: bool = False,
 ) -> Child:
     """Make process 1 in its namespaces and groups, and let it begin; return it.
 
     ``mask`` are the signals that the program is to have blocked, ``streams``
-    the descriptors of ours that become its standard streams. Whoever calls
+    the descriptors of ours that become its standard streams; ``keep`` has
+    the namespaces come with the word that it has started. Whoever calls
     waits for the child and closes the channel. Raises LaunchError; then
     nothing is left of it. This process must have one thread only.
     """
@@ -65,7 +71,7 @@ def start(
         groups.add(child)
         if launch.id_map is not None:
             _write_maps(launch.id_map, child)
-        message.send(channel, GO)
+        message.send(channel, GO_KEEP if keep else GO)
     except BaseException:
         # Whatever went wrong out here, nothing goes on in there.
         end(Child(child, channel))
@@ -80,12 +86,12 @@ def end(child: Child) -> None:
     os.close(child.channel)
 
 
-def next_message(channel: int) -> tuple[bytes, int | None]:
-    """Return what process 1 tells next and the descriptor that came with it; empty at its end."""
+def next_message(channel: int) -> tuple[bytes, tuple[int, ...]]:
+    """Return what process 1 tells next and the descriptors that came with it; empty at its end."""
     try:
-        return message.receive(channel)
+        return message.receive_all(channel)
     except ConnectionResetError:
-        return b"", None
+        return b"", ()
 
 
 def error_told(launch: Launch, channel: int, told: bytes = b"") -> RootgenError | None:
