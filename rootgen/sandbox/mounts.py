@@ -51,6 +51,16 @@ _MASKED = (
     "/proc/sched_debug",
     "/proc/scsi",
     "/sys/firmware",
+    # Not in runc's list of then: docker's and podman's of today.
+    "/proc/interrupts",
+    "/sys/devices/virtual/powercap",
+    # In nobody's: the host's memory, page by page, for whoever is root inside.
+    "/proc/kpagecgroup",
+    "/proc/kpagecount",
+    "/proc/kpageflags",
+    "/proc/pagetypeinfo",
+    "/proc/slabinfo",
+    "/proc/vmallocinfo",
 )
 _READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 
@@ -79,7 +89,9 @@ def standard_mounts(
         if device_nodes:
             yield Node(f"/dev/{name}", major, minor)
         else:
-            yield Mount(f"/dev/{name}", f"/dev/{name}", bind=True, file=True)
+            # The host's own: read-only, so that nobody inside changes its mode or its owner. What
+            # is written to a device is none of the file system's (fs/open.c, special_file).
+            yield Mount(f"/dev/{name}", f"/dev/{name}", "", MS_RDONLY, bind=True, file=True)
     data = "newinstance,ptmxmode=0666,mode=0620" + (f",gid={_TTY_GROUP}" if tty_group else "")
     yield Mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, data)
     yield Mount("shm", "/dev/shm", "tmpfs", _SEALED, "mode=1777,size=65536k")  # noqa: S108

@@ -75,12 +75,13 @@ def protect(root: int, step: Protect) -> None:
         if error.errno in _ABSENT:
             return
         raise failure(f"open {step.path} to protect it", error) from error
+    directory = os.fstat(target).st_mode & _FORMAT == _DIRECTORY
     try:
         if not step.masked:
             mounts.mount_on(
                 mounts.descriptor_path(target), target, "", mounts.MS_BIND | mounts.MS_REC
             )
-        elif os.fstat(target).st_mode & _FORMAT == _DIRECTORY:
+        elif directory:
             mounts.mount_on("tmpfs", target, "tmpfs", mounts.MS_RDONLY, "size=0k,mode=555")
         else:
             mounts.mount_on("/dev/null", target, "", mounts.MS_BIND)
@@ -88,7 +89,8 @@ def protect(root: int, step: Protect) -> None:
         raise failure(f"mount over {step.path} to protect it", error) from error
     finally:
         os.close(target)
-    if not step.masked:
+    # What hides a file is the host's /dev/null: root inside could change its mode for everybody.
+    if not (step.masked and directory):
         _restrict(root, step.path, mounts.MS_RDONLY)
 
 

@@ -56,7 +56,7 @@ def test_devices() -> None:
     assert Node("/dev/null", 1, 3) in _launch().steps
     assert not any(isinstance(step, Node) for step in _launch(ALONE).steps)
     assert _mounts(_launch(ALONE))["/dev/null"] == Mount(
-        "/dev/null", "/dev/null", bind=True, file=True
+        "/dev/null", "/dev/null", "", MS_RDONLY, bind=True, file=True
     )
 
 

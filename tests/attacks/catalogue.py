@@ -1,0 +1,105 @@
+"""The attacks: what each is, who can try it, and how it has to end against rootgen."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from tests.attacks import escapes, hostile_tree, kernel_files, processes
+from tests.attacks.outcome import Outcome, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.attacks.launchers import Launcher
+    from tests.attacks.scene import Scene
+
+HELD, REFUSED = Verdict.HELD, Verdict.REFUSED
+BOTH, ROOT, NOBODY = ("root", "user"), ("root",), ()
+
+
+class Attack(NamedTuple):
+    """One attack.
+
+    ``naive`` says as whom it succeeds against the naive launcher; the
+    kernel itself refuses some to ordinary users. ``needs_root`` says that it
+    cannot even be tried without. ``rootgen`` is how it ends there.
+    """
+
+    name: str
+    title: str
+    perform: Callable[[Scene, Launcher], Outcome]
+    naive: tuple[str, ...] = BOTH
+    rootgen: Verdict = HELD
+    needs_root: bool = False
+
+
+ATTACKS = (
+    Attack("chroot_descriptor", "chroot again, leave by a descriptor", escapes.chroot_descriptor),
+    Attack("chroot_dotdot", "chroot again, leave by `..`", escapes.chroot_dotdot),
+    Attack("left_descriptor", "a directory that the caller left open (CVE-2024-21626)",
+           escapes.left_descriptor),
+    Attack("workdir_descriptor", "`--workdir /proc/self/fd/N` (CVE-2024-21626)",
+           escapes.workdir_descriptor, rootgen=REFUSED),
+    Attack("working_directory", "the working directory is still outside",
+           escapes.working_directory),
+    Attack("stream_directory", "standard input is a directory of the host",
+           escapes.stream_directory, rootgen=REFUSED),
+    Attack("launcher_overwritten", "the launcher overwritten through /proc/self/exe "
+           "(CVE-2019-5736)", escapes.launcher_overwritten, rootgen=REFUSED),
+    Attack("file_handle", 'open_by_handle_at ("shocker")', escapes.file_handle, ROOT),
+    Attack("host_device", "mknod of the host's disk and of /dev/kmsg", escapes.host_device, ROOT),
+    Attack("tree_device", "a device node in the tree", escapes.tree_device, ROOT,
+           needs_root=True),
+    Attack("set_user_id", "a set-user-ID program in the tree", escapes.set_user_id),
+    Attack("dev_link", "/dev is a link to the host (nspawn 252, runc 1.1.5, crun 1.8.1)",
+           hostile_tree.dev_link, rootgen=REFUSED),
+    Attack("proc_link", "/proc is a link: masks miss (CVE-2019-19921)", hostile_tree.proc_link,
+           ROOT, rootgen=REFUSED),
+    Attack("sys_link", "/sys is a link", hostile_tree.sys_link, ROOT, rootgen=REFUSED),
+    Attack("resolv_link", "/etc/resolv.conf is a link to the host", hostile_tree.resolv_link),
+    Attack("bind_link", "a link on the way of a bind's target", hostile_tree.bind_link,
+           rootgen=REFUSED),
+    Attack("bind_swapped", "a bind's target swapped during the launch (CVE-2021-30465)",
+           hostile_tree.bind_swapped),
+    Attack("null_link", "the /dev/null that masks is a link (CVE-2025-31133, -52565, -52881)",
+           hostile_tree.null_link, ROOT),
+    Attack("fifo", "pipes where files are opened: the launcher waits", hostile_tree.fifo),
+    Attack("proc_root", "/proc/PID/root, cwd, fd, exe of another process",
+           kernel_files.proc_root, ROOT),
+    Attack("core_pattern", "/proc/sys/kernel/core_pattern", kernel_files.core_pattern, ROOT),
+    Attack("sysctl", "/proc/sys/vm/swappiness", kernel_files.sysctl, ROOT),
+    Attack("sysrq", "/proc/sysrq-trigger", kernel_files.sysrq,
+           ROOT if os.path.exists("/proc/sysrq-trigger") else NOBODY),
+    Attack("sysfs", "a knob in /sys", kernel_files.sysfs, ROOT),
+    Attack("kernel_memory", "kcore, keys, kpageflags, vmallocinfo, … read",
+           kernel_files.kernel_memory, ROOT),
+    Attack("device_mode", "chmod of the host's devices, also through a mask",
+           kernel_files.device_mode, ROOT),
+    Attack("bpf", "bpf(2)", kernel_files.surface("bpf"), ROOT),
+    Attack("host_name", "sethostname(2)", kernel_files.host_name, ROOT),
+    Attack("clock", "the clock", kernel_files.clock, ROOT),
+    Attack("kernel_log", "the kernel's log", kernel_files.kernel_log, ROOT),
+    Attack("abstract_socket", "an abstract socket of the host (CVE-2020-15257)",
+           kernel_files.abstract_socket),
+    Attack("release_agent", "release_agent (CVE-2022-0492)", kernel_files.release_agent, ROOT),
+    Attack("leave_group", "cgroup.procs of a group above", kernel_files.leave_group, ROOT),
+    Attack("raise_limit", "the limit of one's own group lifted by mounting its hierarchy",
+           kernel_files.raise_limit, ROOT, needs_root=True),
+    Attack("kill_process", "kill a process of the host", processes.kill_process),
+    Attack("kill_parent", "kill the parent", processes.kill_parent),
+    Attack("kill_one", "kill process 1", processes.kill_one, NOBODY),
+    Attack("trace", "ptrace a process of the host, or process 1", processes.trace, ROOT),
+    Attack("outlive_daemon", "two forks, every descriptor closed: outlive the launch",
+           processes.outlive("daemon")),
+    Attack("outlive_deaf", "ignore SIGTERM, outlive the launcher", processes.outlive("deaf")),
+    Attack("outlive_stopped", "stop oneself, outlive the launcher",
+           processes.outlive("stopped")),
+    Attack("forks", "a fork bomb under a limit", processes.forks, needs_root=True),
+    Attack("memory", "a memory hog under a limit", processes.memory, needs_root=True),
+    Attack("environment", "a secret in the caller's environment", processes.environment),
+    Attack("push_input", "TIOCSTI (CVE-2017-5226)", processes.push_input("push_input")),
+    Attack("push_input_high", "TIOCSTI with high bits set (CVE-2019-10063)",
+           processes.push_input("push_input_high")),
+    Attack("controlling", "/dev/tty of the caller", processes.controlling),
+)  # fmt: skip
