@@ -10,6 +10,7 @@
     ├── ProfileError             every mistake of a profile, each with its place
     ├── PlanError                entries that contradict each other, a malformed manifest
     ├── TreeError                a tree that could not be written, read or removed
+    ├── ImageError               a blob, document or archive of an image that is malformed or lies
     ├── LaunchError              the launcher's own failure (exit 125)
     │   ├── NotExecutableError   the command is there and cannot be executed (exit 126)
     │   └── NotFoundError        the command is not there (exit 127)
@@ -71,6 +72,10 @@ class PlanError(RootgenError):
 
 class TreeError(RootgenError):
     """A tree that could not be written, read, replaced or removed."""
+
+
+class ImageError(RootgenError):
+    """A blob, document or archive of an image that is malformed, or is not what it says."""
 
 
 class LaunchError(RootgenError):

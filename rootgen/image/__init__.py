@@ -1,0 +1,12 @@
+"""Images: layers and a config as OCI documents, and the store that holds them.
+
+Vocabulary, all of the OCI image specification: a *descriptor*
+(``descriptor``) names content by media type, digest and size; a *manifest*
+(``manifest``) lists a config and layers, an *index* manifests; a *config*
+(``config``) says how an image is started, and the diff ID of each layer, the
+digest of its tar uncompressed; a *reference* (``reference``) is what people
+call an image. ``document`` reads JSON that nobody vouches for.
+
+``store`` is an OCI image layout directory, shared by processes; ``blob`` its contents, read and
+written.
+"""

@@ -1,0 +1,93 @@
+"""What a store's names lead to: what may go, and what is damaged."""
+
+from __future__ import annotations
+
+from rootgen.errors import ImageError
+from rootgen.image.descriptor import INDEX, MANIFEST, oci_media_type
+from rootgen.image.manifest import parse_index, parse_manifest
+from rootgen.named import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rootgen.image.descriptor import Descriptor
+    from rootgen.image.store import Store
+
+# Indexes within indexes: the specification sets no end to it.
+_DEPTH = 8
+
+
+class Collected(NamedTuple):
+    """What a collection removed: blobs, their bytes, and files that nobody finished."""
+
+    blobs: int
+    size: int
+    unfinished: int
+
+
+class Damage(NamedTuple):
+    """A blob that the names lead to and that is not what it should be."""
+
+    digest: str
+    image: str
+    why: str
+
+
+def reachable(store: Store) -> dict[str, Descriptor]:
+    """Return every blob that the index leads to, by digest.
+
+    Raises ImageError where a manifest cannot be read: what it leads to is
+    then not known, and nothing may be called garbage.
+    """
+    found: dict[str, Descriptor] = {}
+    for one in store.index().manifests:
+        for descriptor in _beneath(store, one, _DEPTH):
+            found[descriptor.digest] = descriptor
+    return found
+
+
+def collect(store: Store) -> Collected:
+    """Remove every blob that no name leads to; wait for who is adding some. Raise ImageError."""
+    with store.collecting():
+        used = reachable(store)
+        removed = [(digest, size) for digest, size in store.blobs() if digest not in used]
+        for digest, _ in removed:
+            store.remove_blob(digest)
+        unfinished = store.remove_unfinished()
+    return Collected(len(removed), sum(size for _, size in removed), unfinished)
+
+
+def damages(store: Store) -> Iterator[Damage]:
+    """Read every blob that the index leads to, and tell those that are not what they should be."""
+    seen: set[str] = set()
+    for one in store.index().manifests:
+        name = one.name() or one.digest
+        try:
+            descriptors = list(_beneath(store, one, _DEPTH))
+        except ImageError as error:
+            yield Damage(one.digest, name, error.what)
+            continue
+        for descriptor in descriptors:
+            if descriptor.digest in seen:
+                continue
+            seen.add(descriptor.digest)
+            try:
+                with store.open_blob(descriptor) as blob:
+                    blob.verify()
+            except ImageError as error:
+                yield Damage(descriptor.digest, name, error.what)
+
+
+def _beneath(store: Store, descriptor: Descriptor, depth: int) -> Iterator[Descriptor]:
+    """Return ``descriptor`` and all that it leads to."""
+    yield descriptor
+    kind = oci_media_type(descriptor.media_type)
+    if kind == MANIFEST:
+        manifest = parse_manifest(store.read(descriptor), descriptor.digest)
+        yield manifest.config
+        yield from manifest.layers
+    elif kind == INDEX:
+        if depth == 0:
+            raise ImageError(f"{descriptor.digest}: indexes within indexes, over {_DEPTH} deep")
+        for one in parse_index(store.read(descriptor), descriptor.digest).manifests:
+            yield from _beneath(store, one, depth - 1)
