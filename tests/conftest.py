@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pytest
 
 # Examples are the same on every run of "ci": a failure there is a defect of the change at hand,
-# never of the dice. "long" throws them anew, and so does "sample", fewer of them.
+# never of the dice. "long" throws them anew.
 settings.register_profile(
     "ci",
     derandomize=True,
@@ -20,30 +20,23 @@ settings.register_profile(
     database=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
-for _name, _examples in (("long", 3000), ("sample", 300)):
-    settings.register_profile(
-        _name,
-        max_examples=_examples,
-        deadline=None,
-        database=None,
-        suppress_health_check=[HealthCheck.too_slow],
-    )
+settings.register_profile(
+    "long",
+    max_examples=3000,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Offer ``--long`` and ``--sample``."""
+    """Offer ``--long``."""
     parser.addoption("--long", action="store_true", help="also run the tests marked long")
-    parser.addoption(
-        "--sample",
-        action="store_true",
-        help="try laws on more examples than usual, without the tests marked long",
-    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Choose how many examples the laws are tried on."""
-    wanted = [name for name in ("long", "sample") if config.getoption(f"--{name}")]
-    settings.load_profile(wanted[0] if wanted else "ci")
+    settings.load_profile("long" if config.getoption("--long") else "ci")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

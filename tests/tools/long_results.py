@@ -46,8 +46,6 @@ def lines(commit: str, runs: Sequence[str]) -> Iterator[str]:
         failures += (f"- {who}: `{name}`" for name in numbers.get("failures", ()))
         figures += (f"- {who}: {figure}" for figure in numbers.get("figures", ()))
     yield ""
-    yield "A sample: laws on at most 300 examples, without the tests that are marked long."
-    yield ""
     yield "Failures:" if failures else "No failures."
     if failures:
         yield ""

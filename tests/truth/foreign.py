@@ -181,11 +181,11 @@ def _copy_beside(source: str, target: str) -> None:
 
 
 def elf_files(root: str) -> Iterator[str]:
-    """Give every ELF file beneath ``root``, links aside."""
+    """Give every ELF file beneath ``root`` that we may read, links aside."""
     for directory, _, names in os.walk(root):
         for name in sorted(names):
             path = os.path.join(directory, name)
-            if os.path.islink(path) or not os.path.isfile(path):
+            if os.path.islink(path) or not os.path.isfile(path) or not os.access(path, os.R_OK):
                 continue
             with open(path, "rb") as file:
                 if file.read(4) == MAGIC:
