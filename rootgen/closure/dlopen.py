@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import posixpath
 
+from rootgen.closure.once import read_once
 from rootgen.elf.notes import PRIORITIES, DlopenNote, read_dlopen_notes
 from rootgen.ldso.load import How, Load, Mapped, Missing, Need, NeedKind
 from rootgen.named import TYPE_CHECKING
@@ -24,31 +25,21 @@ class DlopenReader:
     def __init__(self, system: System) -> None:
         """Read nothing yet."""
         self._system = system
-        self._notes: dict[str, tuple[DlopenNote, ...]] = {}
-
-    def notes(self, mapped: Mapped) -> tuple[DlopenNote, ...]:
-        """Return the notes of one object; raise ElfError where they are malformed."""
-        path = mapped.found.path
-        known = self._notes.get(path)
-        if known is None:
-            with self._system.sysroot.open(path) as file:
-                known = read_dlopen_notes(file.pread, path)
-            self._notes[path] = known
-        return known
+        self._notes = read_once(system.sysroot, read_dlopen_notes)
 
     def follow(self, load: Load, least: str) -> Load:
         """Return ``load`` with what its notes of priority ``least`` and above bring.
 
         Of a note's names the first that is found counts. A required library
         that is not there is missing; any other is a need without a target.
-        What follows brings its own notes.
+        What follows brings its own notes. Raises ElfError where notes are malformed.
         """
         if not load.objects[0].facts.dynamic:
             return load
         wanted = PRIORITIES[: PRIORITIES.index(least) + 1]
         following = _Following(self._system, load)
         for index, mapped in following.each():
-            for note in self.notes(mapped):
+            for note in self._notes(mapped):
                 if note.priority in wanted:
                     following.ask(index, note)
         return following.load()

@@ -8,6 +8,7 @@ a library, and ends such a program ("kernel too old").
 
 from __future__ import annotations
 
+from rootgen.closure.once import read_once
 from rootgen.elf.notes import read_isa_needed
 from rootgen.named import TYPE_CHECKING, NamedTuple
 
@@ -32,8 +33,7 @@ class IsaReader:
 
     def __init__(self, sysroot: Sysroot) -> None:
         """Read nothing yet."""
-        self._sysroot = sysroot
-        self._levels: dict[str, str] = {}
+        self._read = read_once(sysroot, read_isa_needed)
 
     def beyond(self, load: Load, levels: tuple[str, ...]) -> tuple[TooNew, ...]:
         """Return the objects of ``load`` that need a level that is not among ``levels``.
@@ -45,11 +45,7 @@ class IsaReader:
         for mapped in load.objects:
             if mapped.facts.machine not in {_EM_386, _EM_X86_64}:
                 continue
-            path = mapped.found.path
-            if path not in self._levels:
-                with self._sysroot.open(path) as file:
-                    self._levels[path] = read_isa_needed(file.pread, path)
-            level = self._levels[path]
+            level = self._read(mapped)
             if level and level not in levels and level != "x86-64-v1":
                 found.append(TooNew(mapped.path, level))
         return tuple(found)

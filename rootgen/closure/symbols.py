@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from rootgen.closure.once import read_once
 from rootgen.closure.versions import musl_loader
 from rootgen.elf.symbols import Symbols, read_symbols
 from rootgen.ldso.load import How, NeedKind
@@ -33,20 +34,11 @@ class SymbolReader:
 
     def __init__(self, sysroot: Sysroot) -> None:
         """Read nothing yet."""
-        self._sysroot = sysroot
-        self._symbols: dict[str, Symbols] = {}
+        self._read = read_once(sysroot, read_symbols)
 
     def symbols(self, mapped: Mapped) -> Symbols:
         """Return the symbols of one object; raise ElfError where they are malformed."""
-        path = mapped.found.path
-        known = self._symbols.get(path)
-        if known is None:
-            known = Symbols()
-            if mapped.facts.dynamic:
-                with self._sysroot.open(path) as file:
-                    known = read_symbols(file.pread, path)
-            self._symbols[path] = known
-        return known
+        return self._read(mapped) if mapped.facts.dynamic else Symbols()
 
     def undefined(self, load: Load) -> tuple[Undefined, ...]:
         """Return what the objects of ``load`` want and none defines, in their order.

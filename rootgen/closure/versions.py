@@ -9,6 +9,7 @@ from __future__ import annotations
 import posixpath
 from enum import Enum
 
+from rootgen.closure.once import read_once
 from rootgen.elf.versions import Versions, read_versions
 from rootgen.ldso.load import How, NeedKind
 from rootgen.ldso.musl import is_musl
@@ -48,20 +49,11 @@ class VersionReader:
 
     def __init__(self, sysroot: Sysroot) -> None:
         """Read nothing yet."""
-        self._sysroot = sysroot
-        self._versions: dict[str, Versions] = {}
+        self._read = read_once(sysroot, read_versions)
 
     def versions(self, mapped: Mapped) -> Versions:
         """Return the versions of one object; raise ElfError where they are malformed."""
-        path = mapped.found.path
-        known = self._versions.get(path)
-        if known is None:
-            known = Versions()
-            if mapped.facts.dynamic:
-                with self._sysroot.open(path) as file:
-                    known = read_versions(file.pread, path)
-            self._versions[path] = known
-        return known
+        return self._read(mapped) if mapped.facts.dynamic else Versions()
 
     def lacking(self, load: Load) -> tuple[VersionLack, ...]:
         """Return what the objects of ``load`` want and do not find, in the loader's order.

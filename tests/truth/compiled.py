@@ -16,6 +16,8 @@ LOADER = "/lib64/ld-linux-x86-64.so.2"
 class Thing(NamedTuple):
     """One object to link: ``path`` within the tree; a program where ``program`` is true.
 
+    A path ``LINK -> TARGET`` is a symbolic link instead (of ``build_tree``).
+
     ``needed`` are DT_NEEDED strings, whatever they are; ``flags`` go to the
     linker as they are (``-z nodefaultlib``, ``--auxiliary=NAME``).
     """
@@ -44,6 +46,24 @@ void _start(void) { call(231, 0, 0, 0); }
 __attribute__((constructor)) static void say(void) { call(1, 1, path, sizeof path - 1); }
 #endif
 """
+
+
+def build_tree(things: Sequence[Thing], root: Path, interpreter: str = LOADER) -> None:
+    """Make the links of ``things`` beneath ``root``, and link the others.
+
+    ``@`` in a name needed and in a path string stands for ``root``.
+    """
+    objects = []
+    for thing in things:
+        path, arrow, target = thing.path.partition(" -> ")
+        if arrow:
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).symlink_to(target)
+            continue
+        needed = tuple(name.replace("@", str(root)) for name in thing.needed)
+        rpath, runpath = (text.replace("@", str(root)) for text in (thing.rpath, thing.runpath))
+        objects.append(thing._replace(needed=needed, rpath=rpath, runpath=runpath))
+    link(objects, root, interpreter)
 
 
 def link(

@@ -12,7 +12,7 @@ def test_own_row() -> None:
     """A fixture put to the real loader and to our own command line gives equal answers."""
     (own,) = [one for one in peers() if one.name == "rootgen"]
     rules = {"breadth_first": glibc.RULES["breadth_first"]}
-    made = list(rows(rules, glibc._build, glibc_truth, LOADER, [own]))
+    made = list(rows(rules, glibc.build_rule, glibc_truth, LOADER, [own]))
     lines = list(table(made, [own]))
     maps = "`lib/liba.so`, `lib/libb.so`, `lib/libc1.so`, `lib/libd.so`, `lib/libe.so`"
     assert lines[2] == f"| breadth first | {maps} | = |"

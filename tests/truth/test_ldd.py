@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rootgen.cli.entry import run
-from tests.truth.compiled import Thing, link
+from tests.truth.compiled import Thing, build_tree, link
 from tests.truth.test_loader_system import programs
 
 if TYPE_CHECKING:
@@ -132,21 +132,13 @@ TREES: dict[str, list[Thing]] = {
 }
 
 
-def _place(things: list[Thing], root: Path, interpreter: str) -> None:
-    link([one for one in things if " -> " not in one.path], root, interpreter)
-    for one in things:
-        path, arrow, target = one.path.partition(" -> ")
-        if arrow:
-            (root / path).symlink_to(target)
-
-
 @pytest.mark.parametrize("interpreter", ["/lib64/ld-linux-x86-64.so.2", "/nowhere/ld.so"])
 @pytest.mark.parametrize("rule", TREES)
 def test_tree(
     rule: str, interpreter: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Small trees, with the usual interpreter and with one that ldd replaces by its own."""
-    _place(TREES[rule], tmp_path, interpreter)
+    build_tree(TREES[rule], tmp_path, interpreter)
     program = str(tmp_path / "prog")
     assert ours(capfd, program) == real(program)
 
@@ -192,7 +184,7 @@ def test_several(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
 
 def test_cut_off(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """A library that is no ELF file ends the loader: its status, and nothing listed."""
-    _place(TREES["found_and_missing"], tmp_path, "/lib64/ld-linux-x86-64.so.2")
+    build_tree(TREES["found_and_missing"], tmp_path, "/lib64/ld-linux-x86-64.so.2")
     (tmp_path / "lib/libb.so").write_text("text")
     program = str(tmp_path / "prog")
     status, said = ours(capfd, program)

@@ -13,7 +13,7 @@ import pytest
 from rootgen.ldso.load import How
 from rootgen.ldso.system import System
 from rootgen.sysroot.directory import DirectorySysroot, host
-from tests.truth.compiled import Thing, link
+from tests.truth.compiled import Thing, build_tree, link
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -113,24 +113,15 @@ def listed(
     return Listed([path for path in paths if path != LOADER], missing)
 
 
-def _build(rule: str, root: Path) -> None:
-    real = []
-    for thing in RULES[rule]:
-        path, arrow, target = thing.path.partition(" -> ")
-        if arrow:
-            (root / path).parent.mkdir(parents=True, exist_ok=True)
-            (root / path).symlink_to(target)
-            continue
-        needed = tuple(name.replace("@", str(root)) for name in thing.needed)
-        rpath, runpath = (text.replace("@", str(root)) for text in (thing.rpath, thing.runpath))
-        real.append(thing._replace(needed=needed, rpath=rpath, runpath=runpath))
-    link(real, root, LOADER)
+def build_rule(rule: str, root: Path) -> None:
+    """Make the tree of ``rule`` beneath ``root``."""
+    build_tree(RULES[rule], root, LOADER)
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_rule(rule: str, tmp_path: Path) -> None:
     """Our objects, their order and what lacks are the loader's."""
-    _build(rule, tmp_path)
+    build_rule(rule, tmp_path)
     program = str(tmp_path / "prog")
     truth = listed(program, tmp_path)
     load = System(host(), working_directory=str(tmp_path)).load(program)

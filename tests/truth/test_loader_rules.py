@@ -12,7 +12,7 @@ from rootgen.ldso.cpu import read_cpu
 from rootgen.ldso.system import System
 from rootgen.sysroot.directory import host
 from tests.elf.image import Recipe, build
-from tests.truth.compiled import Thing, link
+from tests.truth.compiled import Thing, build_tree, link
 from tests.truth.loader import trace
 
 if TYPE_CHECKING:
@@ -171,21 +171,9 @@ _HEADERS = {
 }
 
 
-def _build(rule: str, root: Path) -> None:
-    real = []
-    for thing in RULES[rule]:
-        path, arrow, target = thing.path.partition(" -> ")
-        if arrow:
-            (root / path).parent.mkdir(parents=True, exist_ok=True)
-            (root / path).symlink_to(target)
-            continue
-        real.append(
-            thing._replace(
-                needed=tuple(name.replace("@", str(root)) for name in thing.needed),
-                rpath=thing.rpath.replace("@", str(root)),
-            )
-        )
-    link(real, root)
+def build_rule(rule: str, root: Path) -> None:
+    """Make the tree of ``rule`` beneath ``root``."""
+    build_tree(RULES[rule], root)
     if rule in _HEADERS:
         (root / "one/liba.so").write_bytes(build(_HEADERS[rule]).data)
 
@@ -194,7 +182,7 @@ def _build(rule: str, root: Path) -> None:
 def test_rule(rule: str, tmp_path: Path) -> None:
     """Our objects, their order and what lacks are the loader's."""
     assert shutil.which("ld"), "binutils is not installed; tests/run installs it"
-    _build(rule, tmp_path)
+    build_rule(rule, tmp_path)
     program = str(tmp_path / "prog")
     truth = trace(program, directory=str(tmp_path))
     system = System(host(), cpu=read_cpu(host()), working_directory=str(tmp_path))
