@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 
-from rootgen.ldso.load import How, Load, Mapped, Missing, Need, NeedKind, Outcome
+from rootgen.ldso.load import SETS_IDS, How, Load, Mapped, Missing, Need, NeedKind, Outcome
 from rootgen.ldso.machine import machine_of
 from rootgen.ldso.search import Requester, search
 from rootgen.ldso.tokens import expand_tokens
@@ -17,8 +17,6 @@ from rootgen.named import TYPE_CHECKING
 if TYPE_CHECKING:
     from rootgen.ldso.root import Root
 
-# S_ISUID, S_ISGID: who runs such a program is somebody else than it runs as (AT_SECURE).
-_SETS_IDS = 0o6000
 _NO_TOKENS = "DST not allowed in SUID/SGID programs"  # elf/dl-deps.c, expand_dst
 _NOTHING = Outcome(None, (), "its tokens stand for nothing")
 
@@ -35,7 +33,7 @@ def load_program(
     # (_dl_get_origin); a library given as the target is opened by its name.
     is_program = program.facts.interpreter is not None and not by_name
     name = program.found.path if is_program else program.path
-    secure = bool(program.found.node.mode & _SETS_IDS) and is_program
+    secure = bool(program.found.node.mode & SETS_IDS) and is_program
     # Where a program is counts by ``$ORIGIN`` alone; else those that say the same load the same,
     # and in a directory of programs only one in four says something new.
     key = None if _names_origin(program, library_path) else (program.facts, library_path, secure)
@@ -87,6 +85,8 @@ class _Process:
 
     def run(self) -> None:
         """Map the interpreter, what is preloaded, and then everything that is needed."""
+        # The program's link map has no name, so a name that is empty is the program's.
+        self._names[""] = 0
         self._know_soname(0)
         self._map_interpreter()
         for name in self._root.preloads():

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from rootgen.sysroot.port import Found
 
 
+# S_ISUID, S_ISGID: who runs such a program is somebody else than it runs as (AT_SECURE).
+SETS_IDS = 0o6000
+
+
 class How(Enum):
     """By which rule of ``ld.so(8)`` an object was found."""
 

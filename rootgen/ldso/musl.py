@@ -7,10 +7,13 @@ the first file that opens is taken whatever it is, there is no cache.
 
 from __future__ import annotations
 
+import os
 import posixpath
+from errno import ELOOP, ENOENT
 
 from rootgen.elf.facts import ET_DYN, ET_EXEC
-from rootgen.ldso.load import How, Load, Mapped, Missing, Need, NeedKind
+from rootgen.errors import ElfError, SysrootError
+from rootgen.ldso.load import SETS_IDS, How, Load, Mapped, Missing, Need, NeedKind
 from rootgen.ldso.machine import machine_of
 from rootgen.named import TYPE_CHECKING
 from rootgen.sysroot.port import Kind
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
     from rootgen.elf.facts import ElfFacts
     from rootgen.ldso.root import Root
+    from rootgen.sysroot.port import Found
 
 INTERPRETER_PREFIX = "ld-musl-"
 _DEFAULT_PATH = "/lib:/usr/local/lib:/usr/lib"
@@ -27,6 +31,7 @@ _DEFAULT_PATH = "/lib:/usr/local/lib:/usr/lib"
 _BUILT_IN = tuple(f"lib{name}." for name in "c pthread rt m dl util xnet".split())
 _PATH_FILE_LIMIT = 1 << 20
 _NAME_MAX = 255
+_BUFFER = 2 * _NAME_MAX + 2  # load_library, buf
 
 
 def is_musl(interpreter: str | None) -> bool:
@@ -76,9 +81,11 @@ def load_program(
 
     ``by_name``: started as ``ld-musl PROGRAM``, with ``$ORIGIN`` where that name is.
     """
-    process = _Process(root, program, interpreter, library_path)
     # The kernel mapped a program, so its name is what /proc/self/exe says.
-    if program.facts.interpreter is None or by_name:
+    kernel_mapped = program.facts.interpreter is not None and not by_name
+    secure = kernel_mapped and bool(program.found.node.mode & SETS_IDS)
+    process = _Process(root, program, interpreter, library_path, secure=secure)
+    if not kernel_mapped:
         process.program_path = program.path
     process.run()
     return process.load()
@@ -88,12 +95,19 @@ class _Process:
     """A process under construction; indexes are into ``_objects``, which is in load order."""
 
     def __init__(
-        self, root: Root, program: Mapped, interpreter: str, library_path: tuple[str, ...]
+        self,
+        root: Root,
+        program: Mapped,
+        interpreter: str,
+        library_path: tuple[str, ...],
+        *,
+        secure: bool,
     ) -> None:
         self.program_path = program.found.path
         self._root = root
         self._interpreter_path = interpreter
-        self._library_path = ":".join(library_path)
+        self._secure = secure
+        self._library_path = "" if secure else ":".join(library_path)
         self._objects = [program]
         self._requesters: list[int | None] = [None]
         self._short_names: dict[str, int] = {}
@@ -125,18 +139,23 @@ class _Process:
 
     def _ask(self, index: int, name: str) -> None:
         searched: dict[str, None] = {}
-        why = "not found"
+        why = ""
         target: int | None = None
-        if name.startswith(_BUILT_IN) or name == self._interpreter_path:
+        if not name:
+            why = "Invalid argument"
+        elif name.startswith(_BUILT_IN) or name == self._interpreter_path:
             target = self._map_interpreter()
-        elif name not in self._short_names:
-            place = self._first_open(index, name, searched)
-            if place is not None:
-                target, why = self._map(index, name, *place)
-        else:
+        elif name in self._short_names:
             target = self._short_names[name]
+        else:
+            place = self._first_open(index, name, searched)
+            if isinstance(place, str):
+                why = place
+            else:
+                target, why = self._map(index, name, *place)
         self._needs.append(Need(index, name, NeedKind.NEEDED, target))
-        if target is None:
+        if target is None or why:
+            why = why or "not found"
             self._missing.append(Missing(index, name, NeedKind.NEEDED, tuple(searched), why))
 
     def _map_interpreter(self) -> int | None:
@@ -150,14 +169,24 @@ class _Process:
 
     def _first_open(
         self, index: int, name: str, searched: dict[str, None]
-    ) -> tuple[str, How, str] | None:
+    ) -> tuple[str, How, str] | str:
+        """Return the path of the first file that opens, or why there is none."""
         for directory, how in self._directories(index, name):
             path = f"{directory}/{name}" if directory is not None else name
-            if self._root.open(self._absolute(path)) is not None:
+            if directory is not None and len(os.fsencode(path)) >= _BUFFER:
+                continue  # path_open: what snprintf would cut
+            at = self._absolute(path)
+            opened = self._root.open(at)
+            if opened is not None and opened.found.node.kind is not Kind.SOCKET:
                 return path, how, directory or ""
             if directory is not None:
                 searched[directory or "/"] = None
-        return None
+            # Any errno but ENOENT, ENOTDIR, EACCES and ENAMETOOLONG ends the search as a whole.
+            if opened is not None:
+                return f"{path}: No such device or address"
+            if self._root.sysroot.lookup_error(at) == ELOOP:
+                return f"{path}: Symbolic link loop"
+        return "not found"
 
     def _directories(self, index: int, name: str) -> Iterator[tuple[str | None, How]]:
         if "/" in name:
@@ -184,19 +213,34 @@ class _Process:
         text = mapped.facts.rpath if mapped.facts.runpath is None else mapped.facts.runpath
         if not text or "$" not in text:
             return text or ""
-        origin = posixpath.dirname(self.program_path if index == 0 else mapped.path)
+        if index == 0 and self._secure:
+            return ""  # fixup_rpath: who runs the program may have named it
+        origin = (self.program_path if index == 0 else mapped.path).rpartition("/")[0]
         expanded = text.replace("${ORIGIN}", "$ORIGIN")
         return "" if "$" in expanded.replace("$ORIGIN", "") else expanded.replace("$ORIGIN", origin)
 
     def _read_system_path(self) -> tuple[str, How]:
         if self._system_path is None:
-            self._system_path = (_DEFAULT_PATH, How.DEFAULT)
-            found = self._root.sysroot.lookup(path_file(self._interpreter_path))
-            if found is not None and found.node.kind is Kind.FILE:
-                with self._root.sysroot.open(found.path) as file:
-                    text = file.pread(_PATH_FILE_LIMIT, 0).partition(b"\0")[0]
-                self._system_path = (text.decode("utf-8", "surrogateescape"), How.PATH_FILE)
+            text = self._read_path_file()
+            self._system_path = (
+                (_DEFAULT_PATH, How.DEFAULT) if text is None else (text, How.PATH_FILE)
+            )
         return self._system_path
+
+    def _read_path_file(self) -> str | None:
+        """Return the path file's text: None where there is none, "" where it cannot be read."""
+        sysroot, path = self._root.sysroot, path_file(self._interpreter_path)
+        found = sysroot.lookup(path)
+        if found is None and sysroot.lookup_error(path) == ENOENT:
+            return None
+        if found is None or found.node.kind is not Kind.FILE:
+            return ""
+        try:
+            with sysroot.open(found.path) as file:
+                text = file.pread(_PATH_FILE_LIMIT, 0).partition(b"\0")[0]
+        except SysrootError:
+            return ""
+        return text.decode("utf-8", "surrogateescape")
 
     def _map(
         self, index: int, name: str, path: str, how: How, directory: str
@@ -204,29 +248,55 @@ class _Process:
         opened = self._root.open(self._absolute(path))
         if opened is None:
             return None, "not found"
-        program = self._objects[0].facts
+        program = self._objects[0]
         facts = opened.facts
-        # musl does not look at e_machine: it maps such an object, and fails to relocate it.
-        if facts is None or (facts.elf_class, facts.machine, facts.byte_order) != (
-            program.elf_class,
-            program.machine,
-            program.byte_order,
+        if opened.found.node.kind is Kind.DIRECTORY:
+            return None, f"{path}: Is a directory"
+        # map_library: no other field of the header is looked at, not even the machine.
+        if facts is None or (facts.elf_class, facts.byte_order) != (
+            program.facts.elf_class,
+            program.facts.byte_order,
         ):
             return None, f"{path}: Exec format error"
         if facts.type not in {ET_DYN, ET_EXEC} or not facts.dynamic:
             return None, f"{path}: Exec format error"
-        if (facts.soname or "").startswith("libc."):
-            # Another libc by its path: musl takes itself instead (__libc_start_main, stdin).
-            return self._map_interpreter(), ""
         identity = opened.found.node.identity
         target = self._inodes.get(identity)
+        if target is None and facts.type == ET_EXEC and identity == program.found.node.identity:
+            return None, f"{path}: Resource busy"  # its addresses are the program's already
+        if target is None and self._is_libc(opened.found, facts):
+            return self._map_interpreter(), ""
         if target is None:
             mapped = Mapped(self._absolute(path), opened.found, facts, how, directory)
             target = self._append(mapped, index)
             self._inodes[identity] = target
         if "/" not in name:
             self._short_names.setdefault(posixpath.basename(self._objects[target].path), target)
+        if facts.machine != program.facts.machine:
+            kind = f"{machine_of(facts).name} and not {machine_of(program.facts).name}"
+            return target, f"{path} is for {kind}: musl maps it and cannot relocate it"
         return target, ""
+
+    def _is_libc(self, found: Found, facts: ElfFacts) -> bool:
+        """Tell whether it is a libc, musl's or another: then musl takes itself (load_library).
+
+        By two symbols that it defines. Only what needs nothing, or a loader
+        alone, is asked: reading symbols is slow, and each libc is such.
+        """
+        if not all(posixpath.basename(name).startswith("ld") for name in facts.needed):
+            return False
+        known = self._root.libcs.get(found.path)
+        if known is None:
+            from rootgen.elf.symbols import read_symbols
+
+            try:
+                with self._root.sysroot.open(found.path) as file:
+                    defined = read_symbols(file.pread, found.path).defined
+            except ElfError:
+                defined = {}
+            known = b"__libc_start_main" in defined and b"stdin" in defined
+            self._root.libcs[found.path] = known
+        return known
 
     def _append(self, mapped: Mapped, requester: int) -> int:
         self._objects.append(mapped)
@@ -234,7 +304,7 @@ class _Process:
         return len(self._objects) - 1
 
     def _absolute(self, path: str) -> str:
-        return path if path.startswith("/") else f"{self._root.working_directory}/{path}"
+        return path if path[:1] == "/" else f"{self._root.working_directory.rstrip('/')}/{path}"
 
 
 def _split(text: str) -> Iterator[str]:

@@ -7,6 +7,8 @@ about the root; which questions to ask in which order is ``glibc`` and
 
 from __future__ import annotations
 
+from errno import ENOENT
+
 from rootgen.elf.facts import ET_DYN, ET_EXEC
 from rootgen.elf.reader import read_facts
 from rootgen.errors import ElfError, LoaderError, SysrootError
@@ -68,6 +70,7 @@ class Root:
         self._configuration: tuple[str, ...] | None = None
         self._preloads: tuple[str, ...] | None = None
         self._searched: set[str] = set()
+        self.libcs: dict[str, bool] = {}
         self.plain: dict[tuple[str, bool, str], Outcome] = {}
         self.loads: dict[tuple[ElfFacts, tuple[str, ...], bool], Load] = {}
 
@@ -132,6 +135,18 @@ class Root:
             return Opened(found, facts, "only ET_DYN and ET_EXEC can be loaded")
         return Opened(found, facts)
 
+    def is_barred(self, path: str) -> bool:
+        """Tell whether ``path``, where ``open`` found nothing, is there and leads nowhere.
+
+        A link in a circle or through a file, in a directory that is there
+        (elf/dl-load.c, ``open_path``: ``here_any``, and an errno that is
+        neither ENOENT nor EACCES).
+        """
+        if self._opened.get(path) is not None or self.sysroot.lookup_error(path) == ENOENT:
+            return False
+        directory = self.sysroot.lookup(path.rpartition("/")[0] or "/")
+        return directory is not None and directory.node.kind is Kind.DIRECTORY
+
     def cached(self, name: str, program: ElfFacts) -> str | None:
         """Return the path that ld.so.cache has for ``name`` in a process like ``program``'s."""
         loaded = self._loaded_cache()
@@ -187,12 +202,14 @@ class Root:
             return
         try:
             with self.sysroot.open(found.path) as file:
-                text = file.pread(_PRELOAD_LIMIT, 0).decode("utf-8", "surrogateescape")
+                data = file.pread(_PRELOAD_LIMIT, 0)
         except SysrootError:
             # do_preload: what may not be read preloads nothing.
             return
-        for line in text.splitlines():
-            yield from line.partition("#")[0].replace(":", " ").split()
+        for line in data.split(b"\n"):
+            text = line.partition(b"#")[0].decode("utf-8", "surrogateescape")
+            # No other white space parts names.
+            yield from filter(None, text.replace("\t", " ").replace(":", " ").split(" "))
 
     def default_directories(self, program: ElfFacts) -> tuple[str, ...]:
         """Return the directories that the loader of ``program`` was built with, in order.

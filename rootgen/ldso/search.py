@@ -219,7 +219,7 @@ def _plain_places(root: Root, name: str, facts: ElfFacts, *, nodeflib: bool) -> 
         defaults = root.default_directories(facts) if nodeflib else ()
         # A prefix, not a parent: /lib/x/liby.so is of /lib (_dl_map_object, system_dirs).
         if not any(cached.startswith(f"{directory}/") for directory in defaults):
-            yield _Place(cached, How.CACHE, "")
+            yield _Place(_absolute(cached, root), How.CACHE, "")
     configured = root.configured_directories()
     if configured:
         yield from _in(root, configured, name, How.CONFIGURATION, facts)
@@ -231,8 +231,13 @@ def _in(
     root: Root, directories: Iterable[str], name: str, how: How, program: ElfFacts
 ) -> Iterator[_Place]:
     for directory in directories:
+        path = ""
         for place in root.subdirectories(directory, program):
-            yield _Place(f"{place.rstrip('/')}/{name}", how, directory)
+            path = f"{place.rstrip('/')}/{name}"
+            yield _Place(path, how, directory)
+        if root.is_barred(path):
+            # open_path: what is there and cannot be opened ends this list, not those after it.
+            return
 
 
 def _first_fitting(root: Root, places: Iterable[_Place], program: ElfFacts) -> Outcome:

@@ -80,6 +80,10 @@ class PlanSysroot:
         """Resolve ``path`` within the Plan; see ``port.Sysroot``."""
         return self._resolver.lookup(path)
 
+    def lookup_error(self, path: str) -> int:
+        """Return why ``lookup`` found nothing; see ``port.Sysroot``."""
+        return self._resolver.lookup_error(path)
+
     def node(self, path: str) -> Node | None:
         """Return the node that ``path`` will be."""
         return self._nodes.get(path)
@@ -144,6 +148,10 @@ class Union:
     def lookup(self, path: str) -> Found | None:
         """Resolve ``path`` within the union; see ``port.Sysroot``."""
         return self._resolver.lookup(path)
+
+    def lookup_error(self, path: str) -> int:
+        """Return why ``lookup`` found nothing; see ``port.Sysroot``."""
+        return self._resolver.lookup_error(path)
 
     def node(self, path: str) -> Node | None:
         """Return the upper node, or the lower one where nothing upper stands above it."""

@@ -166,7 +166,8 @@ def _musl_answer(name: str, load: Load, own: str, undefined: Sequence[Undefined]
             continue
         if need.target is None:
             said = why.get((need.requester, need.name), "not found")
-            reason = "No such file or directory" if said.startswith("not found") else said
+            known = not said.startswith("not found")
+            reason = said.rpartition(": ")[2] if known else "No such file or directory"
             by = load.objects[need.requester].path if need.requester else name
             errors.append(f"Error loading shared library {need.name}: {reason} (needed by {by})")
         elif need.target not in seen and need.name != own:

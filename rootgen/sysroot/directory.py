@@ -86,6 +86,10 @@ class DirectorySysroot:
         """Resolve ``path`` within the root; see ``port.Sysroot``."""
         return self._resolver.lookup(path)
 
+    def lookup_error(self, path: str) -> int:
+        """Return why ``lookup`` found nothing; see ``port.Sysroot``."""
+        return self._resolver.lookup_error(path)
+
     def node(self, path: str) -> Node | None:
         """Return what is at ``path`` (``lstat``); None also where it may not be seen."""
         full = self._prefix + path

@@ -70,6 +70,10 @@ class MemorySysroot:
         """Resolve ``path``; see ``port.Sysroot``."""
         return self._resolver.lookup(path)
 
+    def lookup_error(self, path: str) -> int:
+        """Return why ``lookup`` found nothing; see ``port.Sysroot``."""
+        return self._resolver.lookup_error(path)
+
     def node(self, path: str) -> Node | None:
         """Return the node at ``path``."""
         return self._nodes.get(path)

@@ -103,6 +103,13 @@ class Sysroot(Protocol):
         directory that may not be searched.
         """
 
+    def lookup_error(self, path: str) -> int:
+        """Return what open(2) would say of ``path``, where ``lookup`` has just found nothing.
+
+        ELOOP for too many links, ENOTDIR where a link or the directory leads
+        through what is none, and ENOENT for everything else.
+        """
+
     def node(self, path: str) -> Node | None:
         """Return what stands at ``path``, whose parent directories hold no links."""
 

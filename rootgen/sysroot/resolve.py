@@ -6,6 +6,8 @@ never lets ``..`` or an absolute link out of the root.
 
 from __future__ import annotations
 
+from errno import ELOOP, ENOENT, ENOTDIR
+
 from rootgen.named import TYPE_CHECKING
 from rootgen.sysroot.port import Found, Kind, Link
 
@@ -27,13 +29,14 @@ class Resolver:
     name, as who finds a file will ask what it is.
     """
 
-    __slots__ = ("_directories", "_last", "_last_path", "_node_of", "_passed")
+    __slots__ = ("_directories", "_errors", "_last", "_last_path", "_node_of", "_passed")
 
     def __init__(self, node_of: Callable[[str], Node | None]) -> None:
         """Start with an empty memory over ``node_of``."""
         self._node_of = node_of
         self._directories: dict[str, Found | None] = {}
         self._passed: dict[str, Node] = {}
+        self._errors: dict[str, int] = {}
         self._last_path = ""
         self._last: Found | None = None
 
@@ -44,6 +47,11 @@ class Resolver:
         found = self._lookup(path)
         self._last_path, self._last = path, found
         return found
+
+    def lookup_error(self, path: str) -> int:
+        """Return why ``lookup`` found nothing; see ``port.Sysroot.lookup_error``."""
+        head = path.rpartition("/")[0]
+        return self._errors.get(path) or self._errors.get(head) or ENOENT
 
     def _lookup(self, path: str) -> Found | None:
         head, _, tail = path.rpartition("/")
@@ -72,7 +80,10 @@ class Resolver:
         node = self._node("/", passed=True)
         while pending:
             name = pending.pop()
-            if node is None or node.kind is not Kind.DIRECTORY:
+            if node is None:
+                return None
+            if node.kind is not Kind.DIRECTORY:
+                self._errors[path] = ENOTDIR
                 return None
             if name in {"", "."}:
                 continue
@@ -89,6 +100,7 @@ class Resolver:
                 continue
             links.append(Link(candidate, node.target))
             if len(links) > MAXIMUM_LINKS or not node.target:
+                self._errors[path] = ELOOP if node.target else ENOENT
                 return None
             if node.target.startswith("/"):
                 real = ""

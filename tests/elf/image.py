@@ -8,6 +8,8 @@ from typing import Literal
 
 PT_LOAD, PT_DYNAMIC, PT_INTERP, PT_NOTE = 1, 2, 3, 4
 DT_NULL, DT_NEEDED, DT_STRTAB, DT_STRSZ, DT_SONAME, DT_RPATH = 0, 1, 5, 10, 14, 15
+DT_HASH, DT_SYMTAB = 4, 6
+_SYMBOL_SIZE = 24
 DT_RUNPATH, DT_FLAGS, DT_FLAGS_1 = 29, 30, 0x6FFFFFFB
 DT_AUXILIARY, DT_FILTER = 0x7FFFFFFD, 0x7FFFFFFF
 PN_XNUM = 0xFFFF
@@ -22,7 +24,8 @@ class Recipe:
 
     A dynamic value that is bytes is put into the string table and replaced
     by its offset. ``notes`` are (name, type, data). ``gap`` bytes stand
-    before the dynamic section, so that it may lie far from the headers.
+    before the dynamic section, so that it may lie far from the headers. With
+    ``hash_table``, of no symbol, as musl's loader wants one.
     """
 
     elf_class: Literal[32, 64] = 64
@@ -37,6 +40,7 @@ class Recipe:
     notes: tuple[tuple[bytes, int, bytes], ...] = ()
     gap: int = 0
     extended_numbering: bool = False
+    hash_table: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +62,15 @@ class _Shapes:
     section: Struct
     pair: Struct
     word: Struct
+    count: Struct
 
 
 def _shapes(recipe: Recipe) -> _Shapes:
     sign = "<" if recipe.byte_order == "little" else ">"
     if recipe.elf_class == 64:
-        shapes = ("16sHHIQQQIHHHHHH", "IIQQQQQQ", "IIQQQQIIQQ", "QQ", "III")
+        shapes = ("16sHHIQQQIHHHHHH", "IIQQQQQQ", "IIQQQQIIQQ", "QQ", "III", "I")
     else:
-        shapes = ("16sHHIIIIIHHHHHH", "IIIIIIII", "IIIIIIIIII", "II", "III")
+        shapes = ("16sHHIIIIIHHHHHH", "IIIIIIII", "IIIIIIIIII", "II", "III", "I")
     return _Shapes(*(Struct(sign + shape) for shape in shapes))
 
 
@@ -92,10 +97,19 @@ def build(recipe: Recipe) -> Built:
         parts[name] = at + len(body)
         table.append((kind, parts[name], len(data)))
         body += data
+    if recipe.hash_table:
+        body += bytes(-(at + len(body)) % 8)
+        parts["symbols"] = at + len(body)
+        body += bytes(_SYMBOL_SIZE)
+        parts["hash"] = at + len(body)
+        # One bucket, and the chain of the symbol that every table starts with.
+        body += b"".join(shapes.count.pack(number) for number in (1, 1, 0, 0))
     parts["strings"] = at + len(body)
     body += strings
     total = at + len(body)
     values = {DT_STRTAB: BASE + parts["strings"], DT_STRSZ: len(strings)}
+    if recipe.hash_table:
+        values |= {DT_HASH: BASE + parts["hash"], DT_SYMTAB: BASE + parts["symbols"]}
     start = parts.get("dynamic", at) - at
     for number, (tag, value) in enumerate(dynamic):
         pair = shapes.pair.pack(tag, values.get(tag, value) if value == 0 else value)
@@ -115,6 +129,7 @@ def _dynamic(recipe: Recipe) -> tuple[bytes, list[tuple[int, int]]]:
             pairs.append((tag, value))
     if recipe.dynamic is not None:
         # Filled in by build, once the place is known.
+        pairs += [(DT_HASH, 0), (DT_SYMTAB, 0)] if recipe.hash_table else []
         pairs += [(DT_STRTAB, 0), (DT_STRSZ, 0), (DT_NULL, 0)]
     return strings, pairs
 

@@ -26,7 +26,7 @@ from tests.truth.architecture import ARCHITECTURES, Architecture
 from tests.truth.debian import download
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 _QEMU = "/qemu"
 _SECONDS = 60
@@ -201,16 +201,25 @@ class Done(NamedTuple):
 
 
 def run_all(
-    root: str, commands: Sequence[Sequence[str]], *, directory: str = "/", qemu: str = _QEMU
+    root: str,
+    commands: Sequence[Sequence[str]],
+    *,
+    directory: str = "/",
+    qemu: str = _QEMU,
+    environment: Mapping[str, str] | None = None,
 ) -> list[Done]:
     """Run ``commands``, programs of ``root`` with arguments for its qemu before them, in a chroot.
 
-    ``root`` needs an empty ``/proc`` and ``/dev``, and the file ``qemu``. All in one user
-    namespace: a process for each is what takes the time.
+    ``root`` needs an empty ``/proc`` and ``/dev``, and the file ``qemu``, "" for none. All in one
+    user namespace: a process for each is what takes the time.
     """
+    given = {
+        "commands": [[*filter(None, [qemu]), *command] for command in commands],
+        "environment": dict(environment or {}),
+    }
     done = subprocess.run(
         ["unshare", "-rm", sys.executable, "-m", "tests.truth.foreign", root, directory],
-        input=json.dumps([[qemu, *command] for command in commands]),
+        input=json.dumps(given),
         cwd=os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))),
         capture_output=True,
         text=True,
@@ -221,16 +230,16 @@ def run_all(
 
 def _main(root: str, directory: str) -> None:
     """Run the commands on standard input, being the first user of a namespace of our own."""
-    commands = json.load(sys.stdin)
+    given = json.load(sys.stdin)
     for path in ("/proc", "/dev"):
         subprocess.run(["mount", "--rbind", path, root + path], check=True)
     os.chroot(root)
     os.chdir(directory)
     results: list[Done] = []
-    for command in commands:
+    for command in given["commands"]:
         done = subprocess.run(
             command,
-            env={},
+            env=given["environment"],
             input="",  # there may be no /dev/null
             capture_output=True,
             encoding="utf-8",
