@@ -194,7 +194,8 @@ class _Process:
             name = expand_tokens(name, requester.tokens(self._root, self._program)) or ""
             if name != written and self._program.secure:
                 name, outcome = "", Outcome(None, (), _NO_TOKENS)
-        target = self._known(name)
+        # An empty name is the program's; what tokens came to nothing for is no name.
+        target = self._known(name) if name or not written else None
         if target is None and name:
             outcome = search(self._root, name, requester, self._program, self._library_path)
             if outcome.mapped is not None:
