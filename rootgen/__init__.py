@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rootgen.api.make import MakeRequest, MakeResult, make
     from rootgen.api.why import why
     from rootgen.errors import RootgenError
-    from rootgen.sandbox.options import Bind, Options
+    from rootgen.sandbox.options import Bind, Options, Port
 
 __all__ = [
     "Asked",
@@ -35,6 +35,7 @@ __all__ = [
     "MakeRequest",
     "MakeResult",
     "Options",
+    "Port",
     "Resolver",
     "RootgenError",
     "chains_to",
@@ -58,6 +59,7 @@ _PLACES = {
     "MakeRequest": "rootgen.api.make",
     "MakeResult": "rootgen.api.make",
     "Options": "rootgen.sandbox.options",
+    "Port": "rootgen.sandbox.options",
     "Resolver": "rootgen.api.deps",
     "RootgenError": "rootgen.errors",
     "chains_to": "rootgen.api.deps_graph",

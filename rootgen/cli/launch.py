@@ -11,7 +11,7 @@ from rootgen.cli.command import Option, OptionError, flag
 from rootgen.cli.duration import duration
 from rootgen.cli.limit import io_limit, rlimit, size
 from rootgen.named import TYPE_CHECKING
-from rootgen.sandbox.options import KILL_AFTER, NETWORKS, PIVOT_WAYS, Bind, Options
+from rootgen.sandbox.options import KILL_AFTER, NETWORKS, PIVOT_WAYS, Bind, Options, Port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,12 @@ LAUNCH_OPTIONS = (
     ),
     Option(
         ("--net",), "network", kind="choice", choices=NETWORKS, default="none", shown=True,
-        help="none: loopback and nothing else. host: the network of the caller.",
+        help="none: loopback and nothing else. host: the network of the caller. "
+        "pasta, slirp4netns: a network of its own, with a way out through that program.",
+    ),
+    Option(
+        ("-p", "--publish"), "publish", metavar="[IP:]HOSTPORT:PORT[/tcp|udp]", multiple=True,
+        help="With --net pasta or slirp4netns: lead this port of the host to PORT inside.",
     ),
     flag("--read-only", "Let nothing of the tree be written."),
     Option(
@@ -169,6 +174,14 @@ def _hostname(written: str) -> str:
     return written
 
 
+def _ports(written: tuple[str, ...]) -> tuple[Port, ...]:
+    if not written:
+        return ()
+    from rootgen.sandbox.uplink import parse_port  # few launches publish any
+
+    return tuple(parse_port(one) for one in written)
+
+
 def _timeout(written: str) -> float:
     seconds = duration(written, "--timeout")
     if not seconds:
@@ -186,6 +199,7 @@ _MEANINGS: dict[str, Callable[[Any], object]] = {
     "tmpfs": lambda written: tuple(_target(one, "--tmpfs") for one in written),
     "env": lambda written: tuple(_variable(one) for one in written if _is_set(one)),
     "hostname": _hostname,
+    "publish": _ports,
     "memory": lambda written: size(written, "--memory") if written else None,
     "io": lambda written: tuple(io_limit(one) for one in written),
     "rlimits": lambda written: tuple(rlimit(one) for one in written),

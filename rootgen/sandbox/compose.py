@@ -9,7 +9,7 @@ from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.account import find_account
 from rootgen.sandbox.environment import compose_environment
 from rootgen.sandbox.id_map import choose_id_map, is_mapped
-from rootgen.sandbox.launch import Credentials, IdMap, Launch, Mount, Protect, Step, TimeLimit
+from rootgen.sandbox.launch import Credentials, IdMap, Launch, Mount, Protect, Step, Text, TimeLimit
 from rootgen.sandbox.mounts import MANIFEST, extra_tmpfs, protections, standard_mounts
 from rootgen.sandbox.options import wants_groups
 from rootgen.sandbox.rlimit import compose_rlimits
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rootgen.sandbox.facts import Facts
     from rootgen.sandbox.limits import Limit
     from rootgen.sandbox.options import Options
+    from rootgen.sandbox.uplink import Uplink
 
 # podman's default (containers.conf(5), default_capabilities).
 DEFAULT_CAPABILITIES = (
@@ -48,7 +49,8 @@ def compose_launch(command: Sequence[str], options: Options, facts: Facts) -> La
         namespaces=_namespaces(options, user=id_map is not None),
         id_map=id_map,
         hostname=options.hostname or _HOSTNAME,
-        loopback=options.network == "none",
+        loopback=options.network != "host",
+        uplink=_uplink(options, facts),
         limits=_limits(options, facts),
         rlimits=compose_rlimits(options.rlimits, facts.rlimits, may_raise=_may_raise(facts)),
         root=facts.root,
@@ -89,9 +91,31 @@ def _may_raise(facts: Facts) -> bool:
     return facts.all_ids and bool(facts.capabilities & mask(["SYS_RESOURCE"]))
 
 
+def _uplink(options: Options, facts: Facts) -> Uplink | None:
+    if options.network == "none" and not options.publish:
+        return None
+    from rootgen.sandbox.uplink import compose_uplink  # few launches have any
+
+    return compose_uplink(options, dict(facts.uplinks))
+
+
+def _resolver(options: Options, facts: Facts) -> Iterator[Step]:
+    """Yield how names are resolved, where there is a network: the tree's own file is of no host."""
+    path = "/etc/resolv.conf"
+    if options.network == "none" or path in {bind.target for bind in options.binds}:
+        return
+    text = facts.resolver
+    if options.network != "host":
+        from rootgen.sandbox.uplink import resolver_text
+
+        text = resolver_text(text)
+    if text:
+        yield Text(path, text)
+
+
 def _namespaces(options: Options, *, user: bool) -> tuple[str, ...]:
     names = ["mount", "pid", "uts", "ipc", "cgroup"]
-    if options.network == "none":
+    if options.network != "host":
         names.append("net")
     return ("user", *names) if user else tuple(names)
 
@@ -99,7 +123,7 @@ def _namespaces(options: Options, *, user: bool) -> tuple[str, ...]:
 def _steps(options: Options, facts: Facts, id_map: IdMap | None) -> Iterator[Step]:
     yield from standard_mounts(
         device_nodes=facts.device_nodes,
-        own_network=options.network == "none",
+        own_network=options.network != "host",
         user_namespace=id_map is not None or not facts.all_ids,
         tty_group=facts.all_ids if id_map is None else is_mapped(_TTY_GROUP, id_map.gids),
         terminal=facts.terminal,
@@ -110,6 +134,7 @@ def _steps(options: Options, facts: Facts, id_map: IdMap | None) -> Iterator[Ste
         flags = MS_NOSUID | MS_NODEV | (MS_RDONLY if bind.read_only else 0)
         is_file = bind.source not in facts.directories
         yield Mount(bind.source, bind.target, "", flags, bind=True, file=is_file)
+    yield from _resolver(options, facts)
     yield Protect(MANIFEST, masked=False)
 
 

@@ -39,6 +39,7 @@ class Facts(NamedTuple):
     namespace, whose ids are ``all_ids``); ``setgroups``: it may choose its
     groups. ``capabilities`` is the caller's effective set; ``limits`` is None
     where no cgroup is needed, ``rlimits`` are the caller's own.
+    ``uplinks`` are the programs for ``--net`` that are installed, by name.
     ``missing`` are the mount points at the tree's top that it lacks;
     ``directories`` those of the bind sources that are directories.
     """
@@ -57,6 +58,8 @@ class Facts(NamedTuple):
     directories: frozenset[str] = frozenset()
     limits: LimitFacts | None = None
     rlimits: Mapping[str, Pair] = {}
+    uplinks: tuple[tuple[str, str], ...] = ()
+    resolver: str = ""
 
 
 def read_facts(root: str, options: Options, environ: Mapping[str, str]) -> Facts:
@@ -88,6 +91,8 @@ def read_facts(root: str, options: Options, environ: Mapping[str, str]) -> Facts
         directories=_directories([bind.source for bind in options.binds]),
         limits=_read_limits(options, privileged=privileged) if wants_groups(options) else None,
         rlimits=read_rlimits(),
+        uplinks=_read_uplinks(environ) if options.network not in ("none", "host") else (),
+        resolver=_read_resolver() if options.network != "none" else "",
     )
 
 
@@ -140,6 +145,24 @@ def _read_limits(options: Options, *, privileged: bool) -> LimitFacts:
         return read_limit_facts(options, privileged=privileged)
     except OSError as error:
         raise LaunchError(f"{error.filename}: {error.strerror}") from error
+
+
+def _read_uplinks(environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return which programs for a way out are installed, and where."""
+    from rootgen.sandbox.uplink import PACKAGES
+
+    directories = [one for one in environ.get("PATH", "").split(":") if one.startswith("/")]
+    found: dict[str, str] = {}
+    for name in PACKAGES:
+        for directory in (*directories, *_HELPER_DIRECTORIES):
+            if name not in found and os.access(f"{directory}/{name}", os.X_OK):
+                found[name] = f"{directory}/{name}"
+    return tuple(found.items())
+
+
+def _read_resolver() -> str:
+    """Return the host's resolv.conf(5), or nothing where it has none."""
+    return _read_host("/etc/resolv.conf").decode("utf-8", "replace")
 
 
 def _open_tree(root: str) -> int:

@@ -18,7 +18,7 @@ from rootgen.linux import capability, message, namespace, network, process
 from rootgen.linux import mount as mounts
 from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox import place, pty
-from rootgen.sandbox.launch import Link, Mount, Node, Protect
+from rootgen.sandbox.launch import Link, Mount, Node, Protect, Text
 from rootgen.sandbox.place import failure
 from rootgen.sandbox.privileges import give_up_privileges
 from rootgen.sandbox.program import start_program
@@ -26,6 +26,7 @@ from rootgen.sandbox.report import GO, GO_KEEP, STARTED, STARTED_CHROOT, TERMINA
 from rootgen.sandbox.rlimit import raise_hard_limits
 from rootgen.sandbox.root import change_root, open_as_mount
 from rootgen.sandbox.signals import CAUGHT, JOB, status_of
+from rootgen.sandbox.text import mount_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -138,13 +139,12 @@ def _build_root(launch: Launch) -> tuple[int | None, bool]:
                 place.make_link(tree, step)
             case Protect():
                 place.protect(tree, step)
+            case Text():
+                mount_text(tree, step)
             case _:
                 terminal = _open_terminal(launch, tree, step.path)
     if launch.read_only:
-        try:
-            mounts.restrict(tree, mounts.MS_RDONLY, recursive=False)
-        except OSError as error:
-            raise failure("make the tree read-only", error) from error
+        _make_read_only(tree)
     chrooted = change_root(tree, launch.pivot)
     if chrooted:
         _tell_of_chroot(launch)
@@ -153,6 +153,13 @@ def _build_root(launch: Launch) -> tuple[int | None, bool]:
     for descriptor in (tree, *sources.values()):
         os.close(descriptor)
     return terminal, chrooted
+
+
+def _make_read_only(tree: int) -> None:
+    try:
+        mounts.restrict(tree, mounts.MS_RDONLY, recursive=False)
+    except OSError as error:
+        raise failure("make the tree read-only", error) from error
 
 
 def _open_sources(launch: Launch) -> dict[str, int]:

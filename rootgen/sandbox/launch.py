@@ -11,6 +11,7 @@ from rootgen.named import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from rootgen.sandbox.limits import Limit
     from rootgen.sandbox.options import Rlimit
+    from rootgen.sandbox.uplink import Uplink
 
 
 class IdMap(NamedTuple):
@@ -66,13 +67,20 @@ class Protect(NamedTuple):
     masked: bool
 
 
+class Text(NamedTuple):
+    """A file that is nowhere but in this launch, read-only at ``path`` over what the tree has."""
+
+    path: str
+    content: str
+
+
 class Terminal(NamedTuple):
     """A pseudo-terminal of the container's own devpts; ``path`` is bound to it as well."""
 
     path: str = "/dev/console"
 
 
-Step = Mount | Node | Link | Protect | Terminal
+Step = Mount | Node | Link | Protect | Text | Terminal
 
 
 class Credentials(NamedTuple):
@@ -98,6 +106,7 @@ class Launch(NamedTuple):
     id_map: IdMap | None
     hostname: str
     loopback: bool
+    uplink: Uplink | None
     # Act 2: limits
     limits: tuple[Limit, ...]
     rlimits: tuple[Rlimit, ...]

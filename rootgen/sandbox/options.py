@@ -7,7 +7,7 @@ from rootgen.named import NamedTuple
 PIVOT_WAYS = ("auto", "pivot_root", "chroot")
 # As docker stop and podman stop have it.
 KILL_AFTER = 10.0
-NETWORKS = ("none", "host")
+NETWORKS = ("none", "host", "pasta", "slirp4netns")
 
 
 # cgroup-v2.rst, io.max: bytes and operations a second.
@@ -41,6 +41,18 @@ class Rlimit(NamedTuple):
     hard: int | None
 
 
+class Port(NamedTuple):
+    """One published port: where the host listens, and the port inside that this leads to.
+
+    ``address`` is empty for every address of the host.
+    """
+
+    address: str
+    host: int
+    inside: int
+    protocol: str = "tcp"
+
+
 class Options(NamedTuple):
     """The options that ``run`` and ``shell`` share.
 
@@ -57,6 +69,7 @@ class Options(NamedTuple):
     workdir: str = ""
     hostname: str = ""
     network: str = "none"
+    publish: tuple[Port, ...] = ()
     read_only: bool = False
     cap_add: tuple[str, ...] = ()
     cap_drop: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from rootgen.sandbox.cgroup import Groups
 from rootgen.sandbox.deadline import Deadline
 from rootgen.sandbox.place import failure, remove_made
 from rootgen.sandbox.signals import CAUGHT, status_of
-from rootgen.sandbox.start import end, error_told, next_message, start
+from rootgen.sandbox.start import end, error_told, let_go, next_message, start
 
 if TYPE_CHECKING:
     from rootgen.sandbox.launch import Launch
@@ -103,7 +103,7 @@ def _accompany(launch: Launch, child: Child, deadline: Deadline) -> int:
     try:
         error = error_told(launch, child.channel, told)
     finally:
-        os.close(child.channel)
+        let_go(child)
     if error is not None:
         raise error
     return status

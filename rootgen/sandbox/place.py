@@ -31,7 +31,7 @@ _ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 def mount(root: int, step: Mount, source: int | None) -> None:
     """Perform one mount beneath ``root``; ``source`` is what a bind was opened on."""
-    target = _open_place(root, step.target, directory=not step.file)
+    target = open_place(root, step.target, directory=not step.file)
     try:
         if source is not None:
             flags = mounts.MS_BIND | mounts.MS_REC
@@ -46,7 +46,7 @@ def mount(root: int, step: Mount, source: int | None) -> None:
 
 def make_node(root: int, node: Node) -> None:
     """Make one device node, open to everyone."""
-    parent = _open_place(root, os.path.dirname(node.path), directory=True)
+    parent = open_place(root, os.path.dirname(node.path), directory=True)
     try:
         device = os.makedev(node.major, node.minor)
         os.mknod(os.path.basename(node.path), 0o020000 | node.mode, device, dir_fd=parent)
@@ -58,7 +58,7 @@ def make_node(root: int, node: Node) -> None:
 
 def make_link(root: int, link: Link) -> None:
     """Make one symbolic link."""
-    parent = _open_place(root, os.path.dirname(link.path), directory=True)
+    parent = open_place(root, os.path.dirname(link.path), directory=True)
     try:
         os.symlink(link.target, os.path.basename(link.path), dir_fd=parent)
     except OSError as error:
@@ -96,7 +96,7 @@ def protect(root: int, step: Protect) -> None:
 
 def bind_terminal(root: int, path: str, terminal: int) -> None:
     """Bind a terminal to ``path``, which is /dev/console."""
-    target = _open_place(root, path, directory=False)
+    target = open_place(root, path, directory=False)
     try:
         mounts.mount_on(mounts.descriptor_path(terminal), target, "", mounts.MS_BIND)
     except OSError as error:
@@ -175,7 +175,7 @@ def flag_words(flags: int) -> str:
     return ",".join(name for bit, name in mounts.FLAG_NAMES.items() if flags & bit)
 
 
-def _open_place(root: int, path: str, *, directory: bool) -> int:
+def open_place(root: int, path: str, *, directory: bool) -> int:
     """Open a mount point beneath the tree, made where it lacks; raise LaunchError."""
     try:
         descriptor = _open_or_make(root, path, directory=directory)

@@ -22,7 +22,7 @@ from rootgen.sandbox.perform import ending_notes
 from rootgen.sandbox.place import failure, remove_made
 from rootgen.sandbox.report import STARTED, STARTED_CHROOT, pack_error
 from rootgen.sandbox.signals import CAUGHT, status_of
-from rootgen.sandbox.start import end, error_told, next_message, start
+from rootgen.sandbox.start import end, error_told, let_go, next_message, start
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -186,7 +186,7 @@ class Server:
         notes = ending_notes(launch, status, deadline, running.groups)
         for descriptor in (running.reply, child.channel):
             self._forget(descriptor)
-        os.close(child.channel)
+        let_go(child)
         try:
             running.groups.__exit__(None, None, None)
         except LaunchError as left:

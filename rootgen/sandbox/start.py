@@ -17,6 +17,7 @@ from rootgen.sandbox.report import GO, GO_KEEP, unpack_error
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from rootgen.sandbox.attach import Attached
     from rootgen.sandbox.cgroup import Groups
     from rootgen.sandbox.launch import IdMap, Launch
 
@@ -34,10 +35,11 @@ _HELPER_OUTPUT_LIMIT = 4096
 
 
 class Child(NamedTuple):
-    """Process 1 of a launch: its id out here, and the channel on which it tells."""
+    """Process 1 of a launch: its id out here, the channel on which it tells, its way out."""
 
     process: int
     channel: int
+    attached: Attached | None = None
 
 
 def start(
@@ -53,7 +55,7 @@ def start(
     ``mask`` are the signals that the program is to have blocked, ``streams``
     the descriptors of ours that become its standard streams; ``keep`` has
     the namespaces come with the word that it has started. Whoever calls
-    waits for the child and closes the channel. Raises LaunchError; then
+    waits for the child and lets go of it (``let_go``). Raises LaunchError; then
     nothing is left of it. This process must have one thread only.
     """
     channel, theirs = message.message_pair()
@@ -67,23 +69,40 @@ def start(
         raise
     finally:
         os.close(theirs)
+    attached = None
     try:
         groups.add(child)
         if launch.id_map is not None:
             _write_maps(launch.id_map, child)
+        attached = _attach(launch, child)
         message.send(channel, GO_KEEP if keep else GO)
     except BaseException:
         # Whatever went wrong out here, nothing goes on in there.
-        end(Child(child, channel))
+        end(Child(child, channel, attached))
         raise
-    return Child(child, channel)
+    return Child(child, channel, attached)
 
 
 def end(child: Child) -> None:
-    """Kill process 1, wait until it and all that it had are gone, and close its channel."""
+    """Kill process 1, wait until it and all that it had are gone, and let go of it."""
     os.kill(child.process, signal.SIGKILL)
     os.waitpid(child.process, 0)
+    let_go(child)
+
+
+def let_go(child: Child) -> None:
+    """Close the channel of a process 1 that has ended, and end what passed its traffic on."""
     os.close(child.channel)
+    if child.attached is not None:
+        child.attached.end()
+
+
+def _attach(launch: Launch, child: int) -> Attached | None:
+    if launch.uplink is None:
+        return None
+    from rootgen.sandbox.attach import Attached  # few launches have a way out
+
+    return Attached(launch.uplink, child, user_namespace=launch.id_map is not None)
 
 
 def next_message(channel: int) -> tuple[bytes, tuple[int, ...]]:

@@ -205,7 +205,7 @@ def test_stopped_program(tree: Path) -> None:
         ["run", "--timeout", "0", "TREE", "--", "true"],
         ["run", "--timeout", "soon", "TREE", "--", "true"],
         ["run", "--kill-after", "-1", "TREE", "--", "true"],
-        ["run", "--net", "pasta", "TREE", "--", "true"],
+        ["run", "--net", "bridge", "TREE", "--", "true"],
         ["run", "--pivot", "none", "TREE", "--", "true"],
         ["run", "--hostname", "a/b", "TREE", "--", "true"],
         ["shell"],

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.explain.shell import quote
+from rootgen.sandbox.uplink import Target, uplink_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rootgen.sandbox.launch import IdMap, Launch
+    from rootgen.sandbox.uplink import Uplink
 
 _UNSHARE = {
     "user": "--user",
@@ -25,7 +27,7 @@ _PURPOSES = {
     "pid": "processes of its own, from process 1 on; they end when that ends",
     "uts": "a host name of its own",
     "ipc": "System V and POSIX message queues, semaphores and shared memory of its own",
-    "net": "a network of its own, which has loopback and nothing else",
+    "net": "a network of its own: interfaces, addresses, routes, ports, abstract sockets",
     "cgroup": "the group that it is in as the root of all groups",
 }
 
@@ -39,7 +41,21 @@ def namespace_lines(launch: Launch) -> Iterator[str]:
         yield from _id_map_lines(launch.id_map)
     if launch.loopback:
         yield "$ ip link set lo up"
+    if launch.uplink is not None:
+        yield from _uplink_lines(launch.uplink, user=launch.id_map is not None)
     yield f"$ hostname {quote(launch.hostname)}"
+
+
+def _uplink_lines(uplink: Uplink, *, user: bool) -> Iterator[str]:
+    yield f"{uplink.kind}, out here, passes on what the program sends, as connections of its own:"
+    yield "it reaches what the caller reaches, but not the host's loopback (127.0.0.1)."
+    ready = "FIFO" if uplink.kind == "pasta" else "3"
+    command = uplink_command(uplink, Target("PID", user), ready, "SOCKET")
+    opened = " </proc/PID/ns/net" if uplink.kind == "pasta" and not user else ""
+    yield f"$ {' '.join(map(quote, command))}{opened} &"
+    for port in uplink.ports:
+        where = f"{port.address or 'every address'}, port {port.host}/{port.protocol}"
+        yield f"published: {where} of the host leads to port {port.inside} inside"
 
 
 def _id_map_lines(id_map: IdMap) -> Iterator[str]:

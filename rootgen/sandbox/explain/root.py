@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.explain.shell import quote
-from rootgen.sandbox.launch import Link, Mount, Node, Protect
+from rootgen.sandbox.launch import Link, Mount, Node, Protect, Text
 from rootgen.sandbox.mounts import MANIFEST
 from rootgen.sandbox.place import flag_words
 
@@ -50,6 +50,8 @@ def _heading(step: Step) -> str:
             return "The tree's manifest is a claim that its own programs may not rewrite."
         case Protect(masked=True):
             return "What of the kernel's own files tells of the host is hidden."
+        case Text():
+            return "How names are resolved in its network is shown; the tree's own file stays."
         case Protect():
             return "What turns knobs of the kernel, which all containers share, is read-only."
         case Mount(bind=True, target=target) if not target.startswith("/dev/"):
@@ -67,6 +69,11 @@ def step_commands(step: Step) -> tuple[str, ...]:
             return (f"mknod -m {mode:o} {_ROOT}{quote(path)} c {major} {minor}",)
         case Link(path, target):
             return (f"ln -s {quote(target)} {_ROOT}{quote(path)}",)
+        case Text(path, content):
+            place = f"{_ROOT}{quote(path)}"
+            made = f"printf %s {quote(content)} >{_ROOT}/dev/.text"
+            return (made, f"mount --bind {_ROOT}/dev/.text {place}; rm {_ROOT}/dev/.text",
+                    f"mount -o remount,bind,ro {place}")  # fmt: skip
         case Protect(path, masked):
             place = f"{_ROOT}{quote(path)}"
             if masked:

@@ -10,6 +10,7 @@ from rootgen.sandbox.place import flag_words
 if TYPE_CHECKING:
     from rootgen.sandbox.launch import Launch, Step
     from rootgen.sandbox.limits import Limit
+    from rootgen.sandbox.uplink import Uplink
 
 
 def explain_json(launch: Launch) -> dict[str, object]:
@@ -20,6 +21,7 @@ def explain_json(launch: Launch) -> dict[str, object]:
         "id_map": launch.id_map._asdict() if launch.id_map is not None else None,
         "hostname": launch.hostname,
         "loopback": launch.loopback,
+        "uplink": _uplink_json(launch.uplink),
         "limits": [_limit_json(limit) for limit in launch.limits],
         "rlimits": [limit._asdict() for limit in launch.rlimits],
         "root": {
@@ -48,6 +50,12 @@ def explain_json(launch: Launch) -> dict[str, object]:
 def _limit_json(limit: Limit) -> dict[str, object]:
     manager = limit.manager._asdict() if limit.manager is not None else None
     return {**limit._asdict(), "manager": manager}
+
+
+def _uplink_json(uplink: Uplink | None) -> dict[str, object] | None:
+    if uplink is None:
+        return None
+    return {**uplink._asdict(), "ports": [port._asdict() for port in uplink.ports]}
 
 
 def _step_json(step: Step) -> dict[str, object]:
