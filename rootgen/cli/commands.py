@@ -18,6 +18,16 @@ _PROFILE = Group(
     },
 )
 
+_STORE = Group(
+    "Look after the image store.",
+    """Look after the image store, an OCI image layout that every OCI tool reads.
+
+    \b
+      rootgen store verify
+    """,
+    {"verify": Named("rootgen.cli.store_verify", "Tell what is damaged.")},
+)
+
 COMMANDS = Group(
     "Make the smallest root file systems, and run them.",
     """Names of programs in, the smallest root file system that runs them out.
@@ -37,6 +47,12 @@ COMMANDS = Group(
         "why": Named("rootgen.cli.why", "Tell why a file is in a root file system."),
         "check": Named("rootgen.cli.check", "Tell what changed, and what does not resolve."),
         "diff": Named("rootgen.cli.diff", "Compare two root file systems."),
+        "images": Named("rootgen.cli.images", "List the images of the store."),
+        "history": Named("rootgen.cli.history", "Tell how the layers of an image came to be."),
+        "inspect": Named("rootgen.cli.inspect", "Print what an image is."),
+        "rm": Named("rootgen.cli.rm", "Let the store forget images."),
+        "gc": Named("rootgen.cli.gc", "Remove what no image uses."),
+        "store": _STORE,
         "profile": _PROFILE,
     },
 )

@@ -16,9 +16,11 @@ import rootgen as api
 from rootgen.cli.entry import run
 from rootgen.cli.reference import helps, render
 from rootgen.cli.with_click import root
+from rootgen.image.store import Store
 from rootgen.profile import files, image, schema, users
 from rootgen.profile.read import load_profiles
 from rootgen.profile.shipped import shipped_directory
+from tests.image.storing import add_image
 
 _ROOT = Path(__file__).parents[2]
 _PAGES = sorted([*_ROOT.glob("docs/**/*.md"), _ROOT / "README.md", _ROOT / "benchmarks/README.md"])
@@ -73,7 +75,9 @@ def test_every_member_of_json_is_in_the_formats(
     """``docs/formats.md`` has each member that ``--json`` prints, in the command's own row."""
     page = (_ROOT / "docs/formats.md").read_text()
     rows = dict(re.findall(r"^\| `([a-z ]+) --[^|]*\| (.*) \|$", page, re.MULTILINE))
-    tree = str(tmp_path / "tree")
+    tree, store = str(tmp_path / "tree"), str(tmp_path / "store")
+    with Store.open_or_make(store) as made:
+        add_image(made, "a:1", {"x": b""})
     for command, arguments in {
         "make": ["make", "true", "--out", tree, "--json"],
         "deps": ["deps", "true", "--format", "json"],
@@ -81,6 +85,11 @@ def test_every_member_of_json_is_in_the_formats(
         "check": ["check", tree, "--json"],
         "diff": ["diff", tree, tree, "--json"],
         "profile list": ["profile", "list", "--json"],
+        "images": ["images", "--json", "--store", store],
+        "history": ["history", "a:1", "--json", "--store", store],
+        "inspect": ["inspect", "a:1", "--store", store],
+        "gc": ["gc", "--json", "--store", store],
+        "store verify": ["store", "verify", "--json", "--store", store],
         "run --explain": ["run", "--explain", "--json", tree, "--", "true"],
     }.items():
         assert run(arguments) == 0, capsys.readouterr().err

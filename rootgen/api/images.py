@@ -1,0 +1,121 @@
+"""``images``, ``inspect``, ``history``, ``rm``, ``gc``, ``store verify``: the images of a store."""
+
+from __future__ import annotations
+
+import os
+
+from rootgen.errors import ImageError
+from rootgen.image.collect import Collected, Damage, collect, damages
+from rootgen.image.config import Config, parse_config
+from rootgen.image.manifest import ImageManifest, check_image, parse_manifest
+from rootgen.image.reference import parse_reference
+from rootgen.image.store import Store
+from rootgen.named import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rootgen.image.descriptor import Descriptor
+
+
+class Image(NamedTuple):
+    """One image of a store: what it is called, and its documents."""
+
+    name: str
+    digest: str
+    manifest: ImageManifest
+    config: Config
+
+    def size(self) -> int:
+        """Return the bytes of its layers as they are stored."""
+        return sum(one.size for one in self.manifest.layers)
+
+
+class Unreadable(NamedTuple):
+    """What a store's index names and cannot be shown as an image, and why."""
+
+    name: str
+    digest: str
+    why: str
+
+
+def default_store(environ: Mapping[str, str]) -> str:
+    """Return where a user's images are.
+
+    XDG Base Directory Specification: ``$XDG_DATA_HOME``, where it is
+    absolute, else ``~/.local/share``.
+    """
+    data = environ.get("XDG_DATA_HOME", "")
+    if not data.startswith("/"):
+        data = os.path.join(environ.get("HOME") or os.path.expanduser("~"), ".local/share")
+    return os.path.join(data, "rootgen")
+
+
+def list_images(path: str) -> list[Image | Unreadable]:
+    """Return the images of the store at ``path``, by name; none where there is no store yet.
+
+    Raises ImageError where its index cannot be read.
+    """
+    if not os.path.lexists(path):
+        return []
+    listed: list[Image | Unreadable] = []
+    with Store(path) as store:
+        for one in store.index().manifests:
+            try:
+                listed.append(_image(store, one, one.name()))
+            except ImageError as error:
+                listed.append(Unreadable(one.name(), one.digest, error.what))
+    return sorted(listed, key=lambda one: (one.name, one.digest))
+
+
+def find_image(path: str, written: str) -> Image:
+    """Return the image that people call ``written``; raise ImageError, UsageError."""
+    with Store(path) as store:
+        return _image(store, _found(store, written), str(parse_reference(written)))
+
+
+def remove_images(path: str, names: Sequence[str]) -> tuple[str, ...]:
+    """Let the store forget images; return their names. All of them, or none.
+
+    Raises ImageError for a name that it has not.
+    """
+    with Store(path) as store, store.adding():
+        gone = tuple(dict.fromkeys(_found(store, one).name() for one in names))
+        store.untag(gone)
+    return gone
+
+
+def collect_garbage(path: str) -> Collected:
+    """Remove what no name leads to; raise ImageError where it is not clear what that is."""
+    with Store(path) as store:
+        return collect(store)
+
+
+def verify_store(path: str) -> tuple[Damage, ...]:
+    """Read all that the store's names lead to, and return what is not as it should be."""
+    with Store(path) as store:
+        return tuple(damages(store))
+
+
+def _found(store: Store, written: str) -> Descriptor:
+    name = str(parse_reference(written))
+    found = store.find(name)
+    if found is not None:
+        return found
+    names = [one.name() for one in store.index().manifests]
+    from difflib import get_close_matches
+
+    near = get_close_matches(name[:128], names, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}?" if near else "`rootgen images` lists what there is"
+    raise ImageError(f"no image {name} in {store.path}", hint=hint)
+
+
+def _image(store: Store, descriptor: Descriptor, name: str) -> Image:
+    manifest = parse_manifest(store.read(descriptor), descriptor.digest)
+    check_image(manifest, name or descriptor.digest)
+    config = parse_config(store.read(manifest.config), manifest.config.digest)
+    if len(config.diff_ids) != len(manifest.layers):
+        raise ImageError(
+            f"{name}: {len(manifest.layers)} layers, and diff IDs of {len(config.diff_ids)}"
+        )
+    return Image(name, descriptor.digest, manifest, config)
