@@ -159,11 +159,12 @@ def document(directories: Sequence[str]) -> Iterator[str]:
     tools = peers(directories)
     yield _HEADING
     yield "Versions: " + "; ".join(versions(tools, test_loader_musl.LOADER)) + "."
-    for title, module, truth, loader in (
-        ("glibc", test_loader_rules, glibc_truth, LOADER),
-        ("musl", test_loader_musl, musl_truth, test_loader_musl.LOADER),
+    glibc, musl = test_loader_rules, test_loader_musl
+    for title, rules, build, truth, loader in (
+        ("glibc", glibc.RULES, glibc.build_rule, glibc_truth, LOADER),
+        ("musl", musl.RULES, musl.build_rule, musl_truth, musl.LOADER),
     ):
-        given = list(rows(module.RULES, module._build, truth, loader, tools))
+        given = list(rows(rules, build, truth, loader, tools))
         yield f"\n## {title}\n"
         yield from table(given, tools)
 

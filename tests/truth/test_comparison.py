@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.truth import comparison
 from tests.truth import test_loader_rules as glibc
-from tests.truth.comparison import Row, cell, glibc_truth, rows, table
+from tests.truth.comparison import Row, cell, document, glibc_truth, rows, table
 from tests.truth.compiled import LOADER
 from tests.truth.peers import Answer, peers
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def test_own_row() -> None:
@@ -31,3 +39,17 @@ def test_differences() -> None:
     assert cell(row, Answer(failure="a traceback")) == "fails: a traceback"
     assert cell(row, Answer(missing=("a.so",), names_only=True)) == "names only"
     assert cell(row, Answer(missing=("b.so",), names_only=True)) == "names `b.so`"
+
+
+def test_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page in the documentation has every rule, and ours are the loader's answers in all."""
+    monkeypatch.setattr(
+        comparison, "peers", lambda _: [one for one in peers() if one.name == "rootgen"]
+    )
+    page = Path(__file__).parents[2] / "docs/loader-comparison.md"
+    row = re.compile(r"^\| ([a-z][a-z ]+) \| .+? \| (\S+) \|", re.MULTILINE)
+    known = row.findall(page.read_text(encoding="utf-8"))
+    made = row.findall("\n".join(document(())))
+    assert len(made) > 30
+    assert [rule for rule, _ in made] == [rule for rule, _ in known]
+    assert {answer for rule, answer in made if rule not in {"rule", "in the loader"}} == {"="}

@@ -23,6 +23,7 @@ from tests.truth.loader import parse
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_TRIES = 5
 # qemu's processors, where they are not the least of their kind.
 _ARM = Cpu(platform="v8l", capabilities=("neon", "vfp"))
 _CPUS = {
@@ -76,14 +77,7 @@ def check(tree: Tree, architecture: Architecture) -> None:
         if tree.library_path is not None:
             variables["LD_LIBRARY_PATH"] = tree.library_path.replace("@", root)
             library_path = (variables["LD_LIBRARY_PATH"],) if tree.library_path else ()
-        done = subprocess.run(
-            [emulator(architecture), *_told(variables), program],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            cwd=root,
-            timeout=60,
-        )
+        done = _run([emulator(architecture), *_told(variables), program], root)
         assert done.returncode >= 0
         cpu = _CPUS.get(architecture.name, BASELINE)
         system = System(host(), cpu=cpu, working_directory=root)
@@ -91,6 +85,22 @@ def check(tree: Tree, architecture: Architecture) -> None:
         agree(tree, root, load, parse(done.stdout, done.stderr.strip()), loader)
     finally:
         shutil.rmtree(root)
+
+
+def _run(command: list[str], directory: str) -> subprocess.CompletedProcess[str]:
+    """Run ``command``; again where qemu, whose addresses are random, left an object no room."""
+    for _ in range(_TRIES):
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            cwd=directory,
+            timeout=60,
+        )
+        if "failed to map segment" not in done.stderr:
+            break
+    return done
 
 
 def _told(variables: dict[str, str]) -> list[str]:
