@@ -9,6 +9,7 @@
     ├── MissingError             programs or libraries that could not be found
     ├── ProfileError             every mistake of a profile, each with its place
     ├── PlanError                entries that contradict each other, a malformed manifest
+    ├── LayerError               an archive that is malformed, leads out, or is past its limits
     ├── TreeError                a tree that could not be written, read or removed
     ├── ImageError               a blob, document or archive of an image that is malformed or lies
     ├── LaunchError              the launcher's own failure (exit 125)
@@ -68,6 +69,10 @@ class ProfileError(RootgenError):
 
 class PlanError(RootgenError):
     """Entries that contradict each other, or a manifest that is malformed."""
+
+
+class LayerError(RootgenError):
+    """A layer or archive that is malformed, leads out of its root, or is past its limits."""
 
 
 class TreeError(RootgenError):

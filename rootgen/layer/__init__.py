@@ -1,6 +1,14 @@
-"""What one Plan has and another has not.
+"""What one Plan has and another has not, and as the bytes of a tar archive.
 
 Vocabulary: a *Difference* (``difference``) is what was added, removed and
-changed between a base and a new Plan; applied to the base it gives the new
-one.
+changed between a base and a new Plan. A *Layer* (``whiteout``) is that as
+unpackers want it: the entries to write, with their parents, and the
+*whiteouts*, the paths to remove. ``write`` makes tar bytes of entries, each
+by its ``header``, with ``pax`` records where ustar has no room. The digest of
+those bytes is the layer's *diff ID*.
+
+An *Archive* (``read``) is any layer or tarball read back: ``decompress`` and
+``limits`` bound what it may cost, ``member`` takes it apart (``fields``,
+``pax``, ``sparse``), ``read`` judges its names, and ``apply`` is what is there
+once it has been unpacked over a base.
 """

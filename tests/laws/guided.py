@@ -6,6 +6,7 @@ and mutates those. An exception that is not the reader's own ends it.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -14,13 +15,17 @@ import atheris
 
 with atheris.instrument_imports(include=["rootgen"]):
     from rootgen.elf.reader import read_facts
-    from rootgen.errors import ElfError, LoaderError
+    from rootgen.errors import ElfError, LayerError, LoaderError
+    from rootgen.layer.apply import apply_layer
+    from rootgen.layer.read import read_archive
     from rootgen.ldso.cache import CACHE_PATH, Record, encode_cache, parse_cache
     from rootgen.ldso.configuration import read_configuration
     from rootgen.ldso.cpu import Cpu
     from rootgen.sysroot.memory import draw
 
+from rootgen.plan.plan import Plan
 from tests.elf.image import DT_NEEDED, DT_SONAME, Recipe, build
+from tests.laws.test_fuzz_archives import BASE, LIMITS, archives, check, mended
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,7 +70,18 @@ def configuration(data: bytes) -> None:
     read_configuration(root)
 
 
+def archive(data: bytes) -> None:
+    """Read an archive, its checksums mended, and apply it to nothing and to a tree."""
+    try:
+        found = read_archive(io.BytesIO(mended(data)).read, limits=LIMITS)
+        check(apply_layer(Plan(), found))
+        check(apply_layer(BASE, found))
+    except LayerError:
+        return
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
+    "archive": archive,
     "elf": elf,
     "cache": cache,
     "configuration": configuration,
@@ -74,7 +90,9 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 
 def seeds(target: str) -> Iterator[bytes]:
     """Give inputs to start from."""
-    if target == "elf":
+    if target == "archive":
+        yield from archives()
+    elif target == "elf":
         dynamic = ((DT_NEEDED, b"liba.so"), (DT_SONAME, b"libb.so"))
         for elf_class in (32, 64):
             for byte_order in ("little", "big"):

@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of the ELF reader, the cache reader and ld.so.conf."""
+"""Coverage-guided fuzzing of the readers of archives, ELF files, caches and ld.so.conf."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _RUNS = 400_000
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("target", ["elf", "cache", "configuration"])
+@pytest.mark.parametrize("target", ["archive", "elf", "cache", "configuration"])
 def test_guided(
     target: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
