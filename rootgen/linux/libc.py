@@ -24,6 +24,9 @@ AT_FDCWD = -100
 # From Linux 5.1 on, every architecture numbers new calls alike.
 OPEN_TREE = 428
 MOVE_MOUNT = 429
+FSOPEN = 430
+FSCONFIG = 431
+FSMOUNT = 432
 CLOSE_RANGE = 436
 OPENAT2 = 437
 MOUNT_SETATTR = 442

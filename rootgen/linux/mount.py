@@ -19,6 +19,8 @@ from rootgen.linux.libc import (
     last_errno,
     system_call,
 )
+from rootgen.linux.path import open_beneath
+from rootgen.named import NamedTuple
 
 # linux/mount.h
 MS_RDONLY = 1
@@ -90,7 +92,32 @@ def restrict(descriptor: int, flags: int, *, recursive: bool) -> None:
     Recursive means every mount beneath as well, which a plain bind remount
     leaves as it is. Raises OSError.
     """
-    attributes = _MountAttributes(flags & _ATTRIBUTES, 0, 0, 0)
+    if set_attributes(descriptor, flags, recursive=recursive):
+        return
+    # Before Linux 5.12, and under filters from before it.
+    _remount(descriptor_path(descriptor), flags)
+    if recursive:
+        _remount_beneath(descriptor, flags)
+
+
+def restrict_beneath(descriptor: int, flags: int) -> None:
+    """Add ``flags`` to every mount beneath the one ``descriptor`` is at the root of, not to it.
+
+    Raises OSError.
+    """
+    added = flags & ~(os.statvfs(descriptor_path(descriptor)).f_flag & _ATTRIBUTES)
+    if set_attributes(descriptor, flags, recursive=True):
+        set_attributes(descriptor, 0, clear=added, recursive=False)
+    else:
+        _remount_beneath(descriptor, flags)
+
+
+def set_attributes(descriptor: int, flags: int, *, clear: int = 0, recursive: bool) -> bool:
+    """Add and clear flags of a mount, attached or not yet (mount_setattr(2), Linux 5.12).
+
+    Returns false where there is no such call, or a filter forbids it. Raises OSError.
+    """
+    attributes = _MountAttributes(flags & _ATTRIBUTES, clear & _ATTRIBUTES, 0, 0)
     result = system_call(
         MOUNT_SETATTR,
         descriptor,
@@ -100,17 +127,29 @@ def restrict(descriptor: int, flags: int, *, recursive: bool) -> None:
         ctypes.sizeof(attributes),
     )
     if result == 0:
-        return
+        return True
     number = last_errno()
     if number not in (errno.ENOSYS, errno.EPERM):
         raise error(number, descriptor_path(descriptor))
-    # Before Linux 5.12, and under filters from before it.
-    _remount(descriptor_path(descriptor), flags)
-    if recursive:
-        top = os.readlink(descriptor_path(descriptor))
-        for point in mount_points():
-            if point.startswith(top.rstrip("/") + "/"):
-                _remount(point, flags)
+    return False
+
+
+def _remount_beneath(descriptor: int, flags: int) -> None:
+    """Remount what is mounted beneath, each through a descriptor of its own.
+
+    By the mounts' ids: where one lies over another the names lead elsewhere.
+    """
+    top = mount_id(descriptor)
+    table = mount_table()
+    points = {one.id: one.point for one in table}
+    base = points.get(top, "/").rstrip("/")
+    for one in mounts_of(top, table) - {top}:
+        place = open_beneath(descriptor, points[one].removeprefix(base), os.O_PATH)
+        try:
+            if mount_id(place) == one:  # else another lies over it, and nothing reaches it
+                _remount(descriptor_path(place), flags)
+        finally:
+            os.close(place)
 
 
 def _remount(path: str, flags: int) -> None:
@@ -122,12 +161,50 @@ def _remount(path: str, flags: int) -> None:
     mount("", path, "", MS_REMOUNT | MS_BIND | kept | flags)
 
 
-def mount_points() -> tuple[str, ...]:
-    """Return the mount points of this process's namespace, in order (proc_pid_mountinfo(5))."""
+class MountEntry(NamedTuple):
+    """One line of mountinfo: the mount's number, the one that it is mounted on, and where."""
+
+    id: int
+    parent: int
+    point: str
+
+
+def mount_table() -> tuple[MountEntry, ...]:
+    """Return the mounts of this process's namespace, in order (proc_pid_mountinfo(5))."""
     descriptor = os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
     with open(descriptor, "rb") as file:
         lines = file.read(_MOUNTINFO_LIMIT).splitlines()
-    return tuple(_unescape(line.split(b" ")[4]) for line in lines)
+    rows = (line.split(b" ", 5) for line in lines)
+    return tuple(MountEntry(int(row[0]), int(row[1]), _unescape(row[4])) for row in rows)
+
+
+def mounts_of(top: int, table: tuple[MountEntry, ...]) -> set[int]:
+    """Return the numbers of a mount and of all that are mounted beneath it."""
+    children: dict[int, list[int]] = {}
+    for one in table:
+        children.setdefault(one.parent, []).append(one.id)
+    family: set[int] = set()
+    pending = [top]
+    while pending:
+        found = pending.pop()
+        if found not in family:  # the mount at the very top is its own parent
+            family.add(found)
+            pending += children.get(found, ())
+    return family
+
+
+def mount_points() -> tuple[str, ...]:
+    """Return the mount points of this process's namespace, in order."""
+    return tuple(one.point for one in mount_table())
+
+
+def mount_id(descriptor: int) -> int:
+    """Return the number of the mount that ``descriptor`` is on (proc_pid_fdinfo(5))."""
+    with open(f"/proc/self/fdinfo/{descriptor}", "rb") as file:
+        for line in file:
+            if line.startswith(b"mnt_id:"):
+                return int(line.split()[1])
+    raise error(errno.ENOSYS, "mnt_id")
 
 
 def _unescape(field: bytes) -> str:
@@ -161,8 +238,3 @@ def pivot_root(new_root: str, put_old: str) -> None:
     where the root is a rootfs, as in an initramfs.
     """
     check(call("pivot_root", os.fsencode(new_root), os.fsencode(put_old)), new_root)
-
-
-def move_to_root(source: str) -> None:
-    """Move the mount at ``source`` on top of ``/``: switch_root(8)'s way. Raises OSError."""
-    mount(source, "/", "", MS_MOVE)

@@ -174,14 +174,16 @@ def first_link(directory: int, path: str) -> str | None:
     For messages: what it says was true when it looked.
     """
     parts = [part for part in path.split("/") if part]
-    for end in range(1, len(parts) + 1):
-        try:
-            descriptor = _walk_to_link(directory, parts[:end])
-        except OSError:
-            return None
-        try:
-            if is_link(descriptor):
+    current = os.dup(directory)
+    try:
+        for end, part in enumerate(parts, 1):
+            following = os.open(part, os.O_PATH | os.O_NOFOLLOW, dir_fd=current)
+            os.close(current)
+            current = following
+            if is_link(current):
                 return "/" + "/".join(parts[:end])
-        finally:
-            os.close(descriptor)
+    except OSError:
+        return None
+    finally:
+        os.close(current)
     return None

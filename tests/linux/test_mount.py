@@ -124,26 +124,6 @@ def test_pivot_root(tmp_path: Path) -> None:
     assert lines == ["inside proc / /proc"]
 
 
-def test_move_to_root(tmp_path: Path) -> None:
-    """The way for an initramfs: the tree moved onto ``/``, then chroot."""
-    (tmp_path / "inside").mkdir()
-    lines = run_python(
-        """
-        top = sys.argv[1]
-        start(namespace.CLONE_NEWNS | namespace.CLONE_NEWPID)
-        mount.make_private()
-        mount.mount(top, top, "", mount.MS_BIND | mount.MS_REC)
-        os.chdir(top)
-        mount.move_to_root(top)
-        os.chroot(".")
-        os.chdir("/")
-        print(*os.listdir("/"), *os.listdir("/../.."))
-        """,
-        str(tmp_path),
-    )
-    assert lines == ["inside inside"]
-
-
 def test_error_names_the_target() -> None:
     """A refused mount is an OSError that names where."""
     lines = run_python(
