@@ -16,6 +16,7 @@ from rootgen.api.server import ask
 from rootgen.errors import LaunchError, RootgenError
 from rootgen.linux import message
 from rootgen.named import TYPE_CHECKING, NamedTuple
+from rootgen.sandbox.launch import Root
 from rootgen.sandbox.options import Bind, Options
 from rootgen.sandbox.report import STARTED, unpack_error
 from rootgen.sandbox.serve import ENDED, SIGNAL
@@ -161,7 +162,7 @@ class Launched:
 
 
 def launch(
-    tree: str | os.PathLike[str],
+    tree: str | os.PathLike[str] | Root,
     command: Sequence[str] = (),
     *,
     stdin: int | None = None,
@@ -188,7 +189,7 @@ def launch(
 
 
 def _start(
-    tree: str | os.PathLike[str],
+    tree: str | os.PathLike[str] | Root,
     command: Sequence[str],
     streams: tuple[int | None, int | None, int | None],
     options: Options,
@@ -196,7 +197,8 @@ def _start(
     *,
     announced: bool,
 ) -> Launched:
-    request = RunRequest(os.fspath(tree), tuple(command), options)
+    root = tree if isinstance(tree, Root) else os.fspath(tree)
+    request = RunRequest(root, tuple(command), options)
     null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     try:
         given = [null if one is None else one for one in streams]
@@ -207,7 +209,7 @@ def _start(
 
 
 def run(
-    tree: str | os.PathLike[str],
+    tree: str | os.PathLike[str] | Root,
     command: Sequence[str] = (),
     *,
     input: bytes = b"",  # noqa: A002 - as subprocess.run has it

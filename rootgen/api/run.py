@@ -10,6 +10,7 @@ from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sandbox.compose import compose_launch
 from rootgen.sandbox.environment import DEFAULT_PATH
 from rootgen.sandbox.facts import first_program, read_facts, read_line_beneath
+from rootgen.sandbox.launch import Root, Upper
 from rootgen.sandbox.mounts import MANIFEST
 from rootgen.sandbox.options import Options
 
@@ -30,9 +31,12 @@ NO_DEFAULTS = b'"user":"","workdir":"","env":[]'
 
 
 class RunRequest(NamedTuple):
-    """What is to be run. An empty command means the best shell that the tree has."""
+    """What is to be run. An empty command means the best shell that the tree has.
 
-    root: str
+    ``root`` is a directory's path, or a ``Root``: a stack of directories.
+    """
+
+    root: str | Root
     command: tuple[str, ...] = ()
     options: Options = Options()
 
@@ -49,13 +53,23 @@ def compose_run(
     error; ``environ`` is the caller's environment. Raises LaunchError or
     UsageError.
     """
-    options = with_defaults(request.root, request.options, tell)
-    facts = read_facts(request.root, options, environ)
-    command = request.command or best_shell(request.root, dict(options.env).get("PATH", ""))
+    root = root_of(request)
+    options = with_defaults(root, request.options, tell)
+    facts = read_facts(root, options, environ)
+    command = request.command or best_shell(root, dict(options.env).get("PATH", ""))
     return compose_launch(command, options, facts)
 
 
-def with_defaults(root: str, options: Options, tell: Tell | None = None) -> Options:
+def root_of(request: RunRequest) -> Root:
+    """Return the root that is to be launched."""
+    root = Root((request.root,)) if isinstance(request.root, str) else request.root
+    options = request.options
+    if not options.ephemeral and not options.ephemeral_size:
+        return root
+    return root._replace(upper=Upper(size=options.ephemeral_size))
+
+
+def with_defaults(root: Root, options: Options, tell: Tell | None = None) -> Options:
     """Return the options, with env, user and workdir from the tree's manifest where none is given.
 
     The manifest is a claim that a program inside may have rewritten: it says
@@ -79,15 +93,15 @@ def with_defaults(root: str, options: Options, tell: Tell | None = None) -> Opti
     )
 
 
-def best_shell(root: str, path: str = "") -> tuple[str, ...]:
+def best_shell(root: Root, path: str = "") -> tuple[str, ...]:
     """Return the command of the best shell in a tree; raise NotFoundError where it has none."""
     command = first_program(root, _SHELLS, path or DEFAULT_PATH)
     if not command:
         names = ", ".join(words[0] for words in _SHELLS)
         raise NotFoundError(
-            f"{root}: no shell in the tree",
+            f"{root.top}: no shell in the tree",
             why=(f"none of {names} is on its PATH",),
-            hint=f"make it with one (rootgen make bash … --out {root}), "
+            hint=f"make it with one (rootgen make bash … --out {root.top}), "
             "or run what it has: rootgen run",
         )
     return command

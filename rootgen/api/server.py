@@ -13,11 +13,13 @@ import signal
 import sys
 import threading
 
-from rootgen.api.run import RunRequest, compose_run
+from rootgen.api.run import RunRequest, compose_run, root_of
 from rootgen.errors import LaunchError
 from rootgen.linux import message
 from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox import options as option_values
+from rootgen.sandbox.facts import absolute
+from rootgen.sandbox.launch import Root, Upper
 from rootgen.sandbox.serve import ANNOUNCED, QUIET, Server
 from rootgen.sandbox.signals import CAUGHT
 from rootgen.sandbox.stored import classes_of, from_json, to_json
@@ -74,7 +76,7 @@ def ask(
     """
     data = json.dumps(
         {
-            "root": os.path.abspath(request.root),
+            "root": to_json(absolute(root_of(request))),
             "command": request.command,
             "options": to_json(request.options),
             "environ": dict(environ),
@@ -177,5 +179,6 @@ def compose(data: bytes) -> Launch:
     """Return the Launch of a request as ``ask`` wrote it; raise LaunchError or UsageError."""
     asked = json.loads(data)
     options = from_json(asked["options"], _CLASSES)
-    request = RunRequest(asked["root"], tuple(asked["command"]), options)
+    root = from_json(asked["root"], {"Root": Root, "Upper": Upper})
+    request = RunRequest(root, tuple(asked["command"]), options)
     return compose_run(request, environ=asked["environ"])

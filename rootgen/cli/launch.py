@@ -53,6 +53,11 @@ LAUNCH_OPTIONS = (
         help="With --net pasta or slirp4netns: lead this port of the host to PORT inside.",
     ),
     flag("--read-only", "Let nothing of the tree be written."),
+    flag("--ephemeral", "Throw away what is written; it goes to memory, and the tree stays."),
+    Option(
+        ("--ephemeral-size",), "ephemeral_size", metavar="SIZE",
+        help="As --ephemeral, and of no more than SIZE.  [default: half of the memory]",
+    ),
     Option(
         ("--memory",), "memory", metavar="SIZE",
         help="No more memory than this, swap included: 256M, 2G.",
@@ -200,6 +205,7 @@ _MEANINGS: dict[str, Callable[[Any], object]] = {
     "env": lambda written: tuple(_variable(one) for one in written if _is_set(one)),
     "hostname": _hostname,
     "publish": _ports,
+    "ephemeral_size": lambda written: size(written, "--ephemeral-size") if written else 0,
     "memory": lambda written: size(written, "--memory") if written else None,
     "io": lambda written: tuple(io_limit(one) for one in written),
     "rlimits": lambda written: tuple(rlimit(one) for one in written),

@@ -19,6 +19,7 @@ from rootgen.linux.mount import descriptor_path
 from rootgen.linux.path import open_in_root
 
 _FORMAT, _REGULAR, _DIRECTORY = 0o170000, 0o100000, 0o040000
+_NOEXEC = 8  # ST_NOEXEC, statvfs(3)
 _ABSENT = (errno.ENOENT, errno.ENOTDIR)
 
 
@@ -84,11 +85,17 @@ def _look_at(root: int, current: str, program: str, *, first: bool) -> str | Non
             raise NotExecutableError(f"{role}{current} is {what}")
         if not os.access(descriptor_path(place), os.X_OK):
             raise NotExecutableError(
-                f"{role}{current}: Permission denied", hint=f"chmod +x {current} in the tree"
+                f"{role}{current}: Permission denied", hint=_denied_hint(place, current)
             )
         return _read_interpreter(root, place, current)
     finally:
         os.close(place)
+
+
+def _denied_hint(place: int, path: str) -> str:
+    if os.fstatvfs(place).f_flag & _NOEXEC:
+        return "it is on a file system that is mounted noexec: keep the tree on another"
+    return f"chmod +x {path} in the tree"
 
 
 def _unreachable(role: str, path: str, error: OSError) -> NotExecutableError:

@@ -56,6 +56,7 @@ def compose_launch(command: Sequence[str], options: Options, facts: Facts) -> La
         root=facts.root,
         missing=facts.missing,
         root_flags=MS_NODEV,
+        root_data=_overlay_options(id_map, facts) if facts.root.stacked else "",
         read_only=options.read_only,
         steps=tuple(_steps(options, facts, id_map)),
         pivot=options.pivot,
@@ -70,6 +71,20 @@ def compose_launch(command: Sequence[str], options: Options, facts: Facts) -> La
         terminal=facts.terminal,
         time_limit=_time_limit(options),
     )
+
+
+def _overlay_options(id_map: IdMap | None, facts: Facts) -> str:
+    """Return the options of overlayfs besides the directories.
+
+    Those that this machine may have set otherwise are set so that the upper
+    directory is what a layer of an image can be made of: each changed file
+    whole, and nothing that leads elsewhere. In a user namespace the notes on
+    what is removed are user.* attributes (Linux 5.11), as trusted.* may not
+    be written there.
+    """
+    data = "index=off,metacopy=off,redirect_dir=nofollow"
+    user_namespace = id_map is not None or not facts.all_ids
+    return f"{data},userxattr" if user_namespace else data
 
 
 def _time_limit(options: Options) -> TimeLimit | None:

@@ -7,18 +7,19 @@ import os
 from rootgen.errors import LaunchError
 from rootgen.linux import capability
 from rootgen.linux.mount import descriptor_path
-from rootgen.linux.path import open_beneath, open_in_root
 from rootgen.linux.process import has_no_new_privileges
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sandbox.account import Accounts
 from rootgen.sandbox.id_map import Caller
 from rootgen.sandbox.mounts import TOP
 from rootgen.sandbox.options import wants_groups
+from rootgen.sandbox.reading import Reading
 from rootgen.sandbox.rlimit import read_rlimits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from rootgen.sandbox.launch import Root
     from rootgen.sandbox.limits import LimitFacts
     from rootgen.sandbox.options import Options
     from rootgen.sandbox.rlimit import Pair
@@ -44,7 +45,7 @@ class Facts(NamedTuple):
     ``directories`` those of the bind sources that are directories.
     """
 
-    root: str
+    root: Root
     caller: Caller
     privileged: bool
     all_ids: bool
@@ -62,22 +63,17 @@ class Facts(NamedTuple):
     resolver: str = ""
 
 
-def read_facts(root: str, options: Options, environ: Mapping[str, str]) -> Facts:
-    """Read what a launch of the tree ``root`` depends on; raise LaunchError."""
-    descriptor = _open_tree(root)
-    try:
-        absolute = os.path.abspath(root)
-        accounts = _read_accounts(descriptor)
-        missing = tuple(name for name in TOP if not _has_entry(descriptor, name))
-    except FileNotFoundError as error:
-        raise LaunchError(f"the directory that {root} is relative to is gone") from error
-    finally:
-        os.close(descriptor)
+def read_facts(root: Root, options: Options, environ: Mapping[str, str]) -> Facts:
+    """Read what a launch of ``root`` depends on; raise LaunchError."""
+    with Reading(root) as reading:
+        accounts = _read_accounts(reading)
+        # In a stack they are made in the upper directory: nothing of them is left.
+        missing = () if root.stacked else tuple(name for name in TOP if not reading.has(name))
     effective = capability.effective()
     privileged = os.geteuid() == 0 and _has(effective, "SYS_ADMIN")
     all_ids = _initial_user_namespace()
     return Facts(
-        root=absolute,
+        root=absolute(root),
         caller=_read_caller(privileged=privileged),
         privileged=privileged,
         all_ids=all_ids,
@@ -96,19 +92,17 @@ def read_facts(root: str, options: Options, environ: Mapping[str, str]) -> Facts
     )
 
 
-def read_line_beneath(root: str, path: str, limit: int) -> bytes | None:
-    """Return the first line of a regular file of the tree, at most ``limit`` bytes of it.
+def read_line_beneath(root: Root, path: str, limit: int) -> bytes | None:
+    """Return the first line of a regular file of the root, at most ``limit`` bytes of it.
 
     No link is followed; None where there is no such file. Raises LaunchError
-    where the tree is none.
+    where the root is none.
     """
-    tree = _open_tree(root)
-    try:
-        return _first_line(open_beneath(tree, path, os.O_PATH), limit)
-    except OSError:
-        return None
-    finally:
-        os.close(tree)
+    with Reading(root) as reading:
+        try:
+            return _first_line(reading.open_beneath(path), limit)
+        except OSError:
+            return None
 
 
 def _first_line(place: int, limit: int) -> bytes | None:
@@ -122,20 +116,29 @@ def _first_line(place: int, limit: int) -> bytes | None:
         os.close(place)
 
 
-def first_program(root: str, candidates: Sequence[Sequence[str]], path: str) -> tuple[str, ...]:
-    """Return the first of several commands whose program the tree has on ``path``; else ().
+def first_program(root: Root, candidates: Sequence[Sequence[str]], path: str) -> tuple[str, ...]:
+    """Return the first of several commands whose program the root has on ``path``; else ().
 
     For a default only: whether it runs is found out inside.
     """
-    descriptor = _open_tree(root)
-    try:
+    with Reading(root) as reading:
         for command in candidates:
             for directory in path.split(":"):
-                if _is_program(descriptor, f"{directory}/{command[0]}"):
+                if _is_program(reading, f"{directory}/{command[0]}"):
                     return tuple(command)
-    finally:
-        os.close(descriptor)
     return ()
+
+
+def absolute(root: Root) -> Root:
+    """Return the root with absolute paths, whatever the working directory is later."""
+    upper = root.upper
+    try:
+        if upper is not None and upper.directory:
+            directory, work = map(os.path.abspath, (upper.directory, upper.work))
+            upper = upper._replace(directory=directory, work=work)
+        return root._replace(layers=tuple(map(os.path.abspath, root.layers)), upper=upper)
+    except FileNotFoundError as error:
+        raise LaunchError(f"the directory that {root.top} is relative to is gone") from error
 
 
 def _read_limits(options: Options, *, privileged: bool) -> LimitFacts:
@@ -165,26 +168,16 @@ def _read_resolver() -> str:
     return _read_host("/etc/resolv.conf").decode("utf-8", "replace")
 
 
-def _open_tree(root: str) -> int:
-    try:
-        return os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as error:
-        hint = "make one: rootgen make bash ls --out DIR"
-        raise LaunchError(f"{root}: {error.strerror}", hint=hint) from error
-    except ValueError as error:
-        raise LaunchError(f"{root!r} is no path: {error}") from error
-
-
-def _read_accounts(root: int) -> Accounts:
-    passwd, passwd_reason = _read_in_tree(root, "etc/passwd")
-    group, group_reason = _read_in_tree(root, "etc/group")
+def _read_accounts(reading: Reading) -> Accounts:
+    passwd, passwd_reason = _read_in_tree(reading, "etc/passwd")
+    group, group_reason = _read_in_tree(reading, "etc/group")
     return Accounts(passwd, group, passwd_reason, group_reason)
 
 
-def _read_in_tree(root: int, name: str) -> tuple[bytes | None, str]:
+def _read_in_tree(reading: Reading, name: str) -> tuple[bytes | None, str]:
     """Return a file's bytes, or None and why not; nothing but a regular file is opened."""
     try:
-        place = open_in_root(root, name, os.O_PATH)
+        place = reading.open(name)
     except OSError as error:
         return None, error.strerror or str(error)
     try:
@@ -199,19 +192,9 @@ def _read_in_tree(root: int, name: str) -> tuple[bytes | None, str]:
         os.close(place)
 
 
-def _has_entry(directory: int, name: str) -> bool:
+def _is_program(reading: Reading, name: str) -> bool:
     try:
-        os.stat(name, dir_fd=directory, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    except OSError as error:
-        raise LaunchError(f"{name} of the tree: {error.strerror}") from error
-    return True
-
-
-def _is_program(root: int, name: str) -> bool:
-    try:
-        place = open_in_root(root, name, os.O_PATH)
+        place = reading.open(name)
     except OSError:
         return False
     mode = os.fstat(place).st_mode

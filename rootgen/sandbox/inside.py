@@ -15,18 +15,15 @@ import signal
 
 from rootgen.errors import LaunchError
 from rootgen.linux import capability, message, namespace, network, process
-from rootgen.linux import mount as mounts
 from rootgen.named import TYPE_CHECKING
-from rootgen.sandbox import place, pty
-from rootgen.sandbox.launch import Link, Mount, Node, Protect, Text
+from rootgen.sandbox.build import build_root
 from rootgen.sandbox.place import failure
 from rootgen.sandbox.privileges import give_up_privileges
 from rootgen.sandbox.program import start_program
 from rootgen.sandbox.report import GO, GO_KEEP, STARTED, STARTED_CHROOT, TERMINAL, pack_error
 from rootgen.sandbox.rlimit import raise_hard_limits
-from rootgen.sandbox.root import change_root, open_as_mount
+from rootgen.sandbox.root import change_root
 from rootgen.sandbox.signals import CAUGHT, JOB, status_of
-from rootgen.sandbox.text import mount_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -83,7 +80,7 @@ def _perform(launch: Launch, mask: Iterable[int], *, keep: bool) -> int:
     process.set_command_line(_COMMAND_LINE)
     _enter_namespaces(launch)
     kept = _open_namespaces(launch) if keep else ()
-    terminal, chrooted = _build_root(launch)
+    null, terminal, chrooted = _build_root(launch)
     raise_hard_limits(launch.rlimits)
     give_up_privileges(launch)
     # Who is not dumpable cannot be looked into from inside, whatever its ids
@@ -96,7 +93,7 @@ def _perform(launch: Launch, mask: Iterable[int], *, keep: bool) -> int:
         os.close(descriptor)
     if terminal is not None:
         os.close(terminal)
-    _let_go_of_streams()
+    _let_go_of_streams(null)
     return _wait_for(program)
 
 
@@ -120,66 +117,25 @@ def _open_namespaces(launch: Launch) -> tuple[int, ...]:
     )
 
 
-def _build_root(launch: Launch) -> tuple[int | None, bool]:
+def _build_root(launch: Launch) -> tuple[int, int | None, bool]:
     """Mount everything and change the root.
 
-    Return the terminal's inner end, if there is one, and whether it took chroot(2).
+    Return the null device, the terminal's inner end, if there is one, and
+    whether it took chroot(2).
     """
-    os.umask(0)
-    sources = _open_sources(launch)
-    tree = open_as_mount(launch.root, launch.root_flags)
-    terminal: int | None = None
-    for step in launch.steps:
-        match step:
-            case Mount():
-                place.mount(tree, step, sources.get(step.source) if step.bind else None)
-            case Node():
-                place.make_node(tree, step)
-            case Link():
-                place.make_link(tree, step)
-            case Protect():
-                place.protect(tree, step)
-            case Text():
-                mount_text(tree, step)
-            case _:
-                terminal = _open_terminal(launch, tree, step.path)
-    if launch.read_only:
-        _make_read_only(tree)
+    tree, null, terminal = build_root(launch)
     chrooted = change_root(tree, launch.pivot)
     if chrooted:
         _tell_of_chroot(launch)
         launch_capabilities = [name for name in launch.capabilities if name != "SYS_CHROOT"]
         capability.drop_bounding(capability.mask(launch_capabilities))
-    for descriptor in (tree, *sources.values()):
-        os.close(descriptor)
-    return terminal, chrooted
-
-
-def _make_read_only(tree: int) -> None:
-    try:
-        mounts.restrict(tree, mounts.MS_RDONLY, recursive=False)
-    except OSError as error:
-        raise failure("make the tree read-only", error) from error
-
-
-def _open_sources(launch: Launch) -> dict[str, int]:
-    """Open what is to be bound before anything is mounted, as the host has it."""
-    opened: dict[str, int] = {}
-    for step in launch.steps:
-        if isinstance(step, Mount) and step.bind and step.source not in opened:
-            try:
-                opened[step.source] = os.open(step.source, os.O_PATH | os.O_CLOEXEC)
-            except OSError as error:
-                raise failure(f"open {step.source} to bind it to {step.target}", error) from error
-    return opened
-
-
-def _open_terminal(launch: Launch, tree: int, path: str) -> int:
-    outer, inner = pty.open_terminal(tree, launch.credentials.uid)
-    place.bind_terminal(tree, path, inner)
+    os.close(tree)
+    if terminal is None:
+        return null, None, chrooted
+    outer, inner = terminal
     message.send(_CHANNEL, TERMINAL, outer)
     os.close(outer)
-    return inner
+    return null, inner, chrooted
 
 
 def _tell_of_chroot(launch: Launch) -> None:
@@ -200,9 +156,8 @@ def _die_with_the_launcher() -> None:
         os._exit(_FAILED)
 
 
-def _let_go_of_streams() -> None:
+def _let_go_of_streams(null: int) -> None:
     """Hold no copy of the program's streams: who reads them is to see their end."""
-    null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
     for descriptor in range(3):
         os.dup2(null, descriptor)
     os.close(null)

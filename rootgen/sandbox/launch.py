@@ -27,6 +27,42 @@ class IdMap(NamedTuple):
     deny_setgroups: bool = False
 
 
+class Upper(NamedTuple):
+    """Where what is written to a stack goes, and what is removed from it is noted.
+
+    ``directory`` and ``work`` are two empty directories of the host on one
+    file system, kept afterwards. Both empty: a tmpfs of the launch's own,
+    gone with it, of at most ``size`` bytes (0: half of the memory, tmpfs(5)).
+    """
+
+    directory: str = ""
+    work: str = ""
+    size: int = 0
+
+
+class Root(NamedTuple):
+    """What becomes /: one directory as it is, or a stack of directories, the top one last.
+
+    ``layers`` are absolute paths of the host. With one and no ``upper``,
+    what is written goes to it. Else they are stacked by overlayfs, and stay
+    as they are: what is written goes to the upper one, or is refused where
+    there is none.
+    """
+
+    layers: tuple[str, ...]
+    upper: Upper | None = None
+
+    @property
+    def top(self) -> str:
+        """The directory that a person means by it."""
+        return self.layers[-1]
+
+    @property
+    def stacked(self) -> bool:
+        """Whether overlayfs is needed."""
+        return len(self.layers) > 1 or self.upper is not None
+
+
 class Mount(NamedTuple):
     """One mount. ``target`` is inside the tree; no link of the tree is followed to it.
 
@@ -112,9 +148,10 @@ class Launch(NamedTuple):
     rlimits: tuple[Rlimit, ...]
     # Act 3: the root and what is mounted in it. What is missing at its top is made, and removed
     # again where the program could not be started: the tree may have been none.
-    root: str
+    root: Root
     missing: tuple[str, ...]
     root_flags: int
+    root_data: str
     read_only: bool
     steps: tuple[Step, ...]
     pivot: str

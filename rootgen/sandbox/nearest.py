@@ -9,11 +9,12 @@ from itertools import islice
 from rootgen.linux.path import open_in_root
 from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.launch import Mount
+from rootgen.sandbox.reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rootgen.sandbox.launch import Launch
+    from rootgen.sandbox.launch import Launch, Root
 
 _NAMES_LIMIT = 20_000  # a directory of a hostile tree has a million
 _NAME_LIMIT = 64
@@ -29,7 +30,7 @@ def nearest_hint(launch: Launch) -> str:
     directory, slash, name = launch.command[0].rpartition("/")
     search = dict(launch.environment).get("PATH", "")
     places = [directory or "/"] if slash else search.split(":")
-    near = get_close_matches(name[:_NAME_LIMIT], list(_names(launch.root, places)), n=3)
+    near = get_close_matches(name[:_NAME_LIMIT], list(_all_names(launch.root, places)), n=3)
     if near:
         unique = dict.fromkeys(near)
         return f"did you mean {', '.join(unique)}?"
@@ -41,15 +42,18 @@ def _covered_by(launch: Launch) -> str:
     command = os.path.normpath(launch.command[0])
     for step in launch.steps:
         if isinstance(step, Mount) and command.startswith(f"{step.target}/"):
-            tree = os.open(launch.root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
-                os.close(open_in_root(tree, command, os.O_PATH))
+                with Reading(launch.root) as reading:
+                    os.close(reading.open(command))
             except OSError:
                 return ""
-            finally:
-                os.close(tree)
             return step.target
     return ""
+
+
+def _all_names(root: Root, places: list[str]) -> Iterator[str]:
+    for layer in root.layers:
+        yield from _names(layer, places)
 
 
 def _names(root: str, places: list[str]) -> Iterator[str]:

@@ -59,6 +59,8 @@ class Options(NamedTuple):
     ``memory`` is in bytes, ``cpus`` in processors; None sets no limit.
     ``user`` is ``NAME|UID[:GROUP|GID]``, or empty for 0. ``timeout`` is in
     seconds, None for ever; ``kill_after`` it SIGTERM is followed by SIGKILL.
+    ``ephemeral``: what is written to the tree is kept in memory, and thrown
+    away; of at most ``ephemeral_size`` bytes, where that is not 0.
     """
 
     binds: tuple[Bind, ...] = ()
@@ -71,6 +73,8 @@ class Options(NamedTuple):
     network: str = "none"
     publish: tuple[Port, ...] = ()
     read_only: bool = False
+    ephemeral: bool = False
+    ephemeral_size: int = 0
     cap_add: tuple[str, ...] = ()
     cap_drop: tuple[str, ...] = ()
     pivot: str = "auto"

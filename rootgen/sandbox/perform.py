@@ -31,10 +31,10 @@ def perform(launch: Launch) -> int:
     try:
         return _with_streams(launch)
     except OSError as error:
-        remove_made(launch.root, launch.missing)
-        raise failure(f"launch {launch.command[0]} in {launch.root}", error) from error
+        remove_made(launch.root.top, launch.missing)
+        raise failure(f"launch {launch.command[0]} in {launch.root.top}", error) from error
     except BaseException:
-        remove_made(launch.root, launch.missing)
+        remove_made(launch.root.top, launch.missing)
         raise
 
 

@@ -27,15 +27,15 @@ def load_termios() -> ModuleType:
     return termios
 
 
-def open_terminal(tree: int, owner: int) -> tuple[int, int]:
-    """Open a new terminal in the devpts at ``/dev/pts`` of the tree: its outer, its inner end.
+def open_terminal(devpts: int, owner: int) -> tuple[int, int]:
+    """Open a new terminal of a devpts, given as a descriptor: its outer, its inner end.
 
     It has the modes and the size of the terminal that we are on
     (descriptor 0), and belongs to ``owner``. Raises LaunchError.
     """
     termios = load_termios()
     try:
-        outer = open_beneath(tree, "/dev/pts/ptmx", os.O_RDWR | os.O_NOCTTY)
+        outer = open_beneath(devpts, "ptmx", os.O_RDWR | os.O_NOCTTY)
         fcntl.ioctl(outer, _TIOCSPTLCK, (0).to_bytes(4, sys.byteorder))
         inner = fcntl.ioctl(outer, _TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
         os.fchown(inner, owner, -1)

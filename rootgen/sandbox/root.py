@@ -5,20 +5,20 @@ from __future__ import annotations
 import errno
 import os
 
-from rootgen.errors import LaunchError
 from rootgen.linux import mount as mounts
+from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.place import failure
+
+if TYPE_CHECKING:
+    from rootgen.sandbox.launch import Launch
+    from rootgen.sandbox.mounter import Mounter
 
 # What umount2(2) says of a mount that came from a less privileged place (locked), or is gone.
 _KEPT = (errno.EINVAL, errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM)
 
 
-def open_as_mount(path: str, flags: int) -> int:
-    """Bind the tree to itself, with ``flags``; return a descriptor of that mount's root.
-
-    This process's mount namespace is cut off from the caller's first.
-    Raises LaunchError.
-    """
+def cut_off() -> None:
+    """Cut this process's mounts off from the caller's, both ways; raise LaunchError."""
     try:
         mounts.make_private()
     except OSError as error:
@@ -26,21 +26,31 @@ def open_as_mount(path: str, flags: int) -> int:
         hint = "/ is no mount point, as after a chroot: mount --bind DIR DIR before chroot DIR"
         doing = "cut the mounts off from the caller's (make / private)"
         raise failure(doing, error, hint if error.errno == errno.EINVAL else "") from error
+
+
+def open_as_mount(launch: Launch, mounter: Mounter) -> int:
+    """Mount the tree over /, with its flags; return a descriptor of that mount's root.
+
+    Over /, because nobody can rename that meanwhile. Raises LaunchError.
+    """
+    if launch.root.stacked:
+        from rootgen.sandbox.overlay import mount_stack  # few launches have one
+
+        return mount_stack(launch)
+    path = launch.root.top
     try:
-        under = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        mounts.mount_on(mounts.descriptor_path(under), under, "", mounts.MS_BIND | mounts.MS_REC)
-        # The name now leads to the mount. From "/" only ".." crosses to what lies over it.
-        over = os.open(path if path != "/" else "/..", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        source = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        tree = mounter.bind(source, launch.root_flags, directory=True)
+        os.close(source)
+        if launch.read_only:
+            # The tree's own mount follows once the mount points in it are made.
+            mounts.restrict_beneath(tree, mounts.MS_RDONLY)
+        slash = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        mounter.attach(tree, slash)
+        os.close(slash)
     except OSError as error:
-        raise failure(f"bind the tree {path} to itself", error) from error
-    if not os.path.samestat(os.fstat(under), os.fstat(over)):
-        raise LaunchError(f"{path} was replaced while it was being launched")
-    os.close(under)
-    try:
-        mounts.restrict(over, flags, recursive=True)
-    except OSError as error:
-        raise failure(f"restrict the tree {path}", error) from error
-    return over
+        raise failure(f"make the tree {path} a mount", error) from error
+    return tree
 
 
 def change_root(tree: int, way: str) -> bool:
@@ -52,9 +62,9 @@ def change_root(tree: int, way: str) -> bool:
     if way != "chroot" and _pivot(way):
         return False
     try:
-        _move_and_chroot()
+        _chroot(tree)
     except OSError as error:
-        raise failure("move the tree's mount onto / and chroot", error) from error
+        raise failure("unmount what is not the tree's, and chroot", error) from error
     return True
 
 
@@ -74,22 +84,19 @@ def _pivot(way: str) -> bool:
     return True
 
 
-def _move_and_chroot() -> None:
-    """Do as switch_root(8) does; then detach what was mounted in the old root.
+def _chroot(tree: int) -> None:
+    """Do as switch_root(8) does; but first detach what was mounted in the old root.
 
     The old root itself cannot be unmounted: it lies, out of reach without
     CAP_SYS_CHROOT, beneath the tree (runc's libcontainer/rootfs_linux.go, msMoveRoot).
     """
-    tree = os.getcwd()
-    others = [
-        point
-        for point in mounts.mount_points()
-        if point not in ("/", tree) and not point.startswith(tree.rstrip("/") + "/")
-    ]
-    mounts.move_to_root(".")
-    for point in reversed(others):
+    table = mounts.mount_table()
+    own = mounts.mounts_of(mounts.mount_id(tree), table)
+    for one in reversed(table):
+        if one.id in own or one.point == "/":
+            continue
         try:
-            mounts.detach(point)
+            mounts.detach(one.point)
         except OSError as error:
             if error.errno not in _KEPT:
                 raise

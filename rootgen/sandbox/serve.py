@@ -135,10 +135,10 @@ class Server:
                 groups.__exit__(None, None, None)
                 raise
         except OSError as error:
-            remove_made(launch.root, launch.missing)
-            raise failure(f"launch {launch.command[0]} in {launch.root}", error) from error
+            remove_made(launch.root.top, launch.missing)
+            raise failure(f"launch {launch.command[0]} in {launch.root.top}", error) from error
         except BaseException:
-            remove_made(launch.root, launch.missing)
+            remove_made(launch.root.top, launch.missing)
             raise
         running = _Running(launch, groups, child, reply)
         self._running[child.process] = running
@@ -192,7 +192,7 @@ class Server:
         except LaunchError as left:
             error = error or left
         if error is not None:
-            remove_made(launch.root, launch.missing)
+            remove_made(launch.root.top, launch.missing)
             _answer(running.reply, pack_error(error))
         else:
             words = (str(deadline.status(status)), str(int(deadline.timed_out)), *notes)

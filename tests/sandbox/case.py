@@ -6,12 +6,13 @@ from rootgen.linux.capability import NAMES, mask
 from rootgen.sandbox.account import Accounts
 from rootgen.sandbox.facts import Facts
 from rootgen.sandbox.id_map import Caller
+from rootgen.sandbox.launch import Root
 
 PASSWD = b"root:x:0:0:root:/root:/bin/bash\napp:x:1000:1000::/home/app:/bin/sh\n"
 GROUP = b"root:x:0:\napp:x:1000:\naudio:x:2000:app,other\nfar:x:70000:app\n"
 
 ROOT = Facts(
-    root="/srv/tree",
+    root=Root(("/srv/tree",)),
     caller=Caller(0, 0),
     privileged=True,
     all_ids=True,

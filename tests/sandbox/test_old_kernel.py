@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 # openat2 (5.6), mount_setattr (5.12) and close_range (5.9) answer as an older kernel does.
 _OLD = """
 import ctypes, errno, sys
-from rootgen.linux import mount, path, process
+from rootgen.linux import detached, mount, path, process
 def no_such_call(*_):
     ctypes.set_errno(errno.ENOSYS)
     return -1
 mount.system_call = path.system_call = process.system_call = no_such_call
+detached.system_call = no_such_call
 from rootgen.cli import main
 main()
 """

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rootgen.errors import LaunchError
-from rootgen.sandbox.facts import _has_entry
+from rootgen.sandbox.launch import Root
+from rootgen.sandbox.reading import Reading
 from tests.sandbox.tree import ROOTGEN, command_line, launch
 
 if TYPE_CHECKING:
@@ -231,9 +232,10 @@ def test_tree_that_may_not_be_searched(tmp_path: Path) -> None:
     """Where the caller may not look into the tree the launcher failed: 125."""
     (tmp_path / "closed").mkdir(mode=0)
     if os.geteuid() == 0:
-        # For root no directory is closed: a file that is searched stands in for it.
-        with pytest.raises(LaunchError, match="proc of the tree: Not a directory"):
-            _has_entry(os.open(ROOTGEN, os.O_PATH), "proc")
+        # For root no directory is closed: a name that cannot be stands in for it.
+        root = Root((str(tmp_path / "closed"),))
+        with Reading(root) as reading, pytest.raises(LaunchError, match="File name too long"):
+            reading.has("n" * 256)
     else:
         done = launch(tmp_path / "closed", "true")
         assert done.returncode == 125

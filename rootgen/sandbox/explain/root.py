@@ -19,11 +19,8 @@ _ROOT = "$ROOT"
 def root_lines(launch: Launch) -> Iterator[str]:
     """Yield the lines on every mount, in their order, and on the change of root."""
     yield "The tree becomes a mount of its own; what is mounted from now on nobody else sees."
-    yield f"$ ROOT={quote(launch.root)}"
     yield "$ mount --make-rprivate /"
-    yield f"$ mount --rbind {_ROOT} {_ROOT}"
-    if launch.root_flags:
-        yield f"$ mount -o remount,bind,{flag_words(launch.root_flags)} {_ROOT}"
+    yield from _stack_lines(launch) if launch.root.stacked else _tree_lines(launch)
     for name in launch.missing:
         yield f"$ mkdir {_ROOT}/{name}"
     told = ""
@@ -42,6 +39,38 @@ def root_lines(launch: Launch) -> Iterator[str]:
         yield "$ pivot_root . . && umount -l ."
         if launch.pivot == "auto":
             yield "or, where that is refused (an initramfs): $ mount --move . /; chroot ."
+
+
+def _tree_lines(launch: Launch) -> Iterator[str]:
+    yield f"$ ROOT={quote(launch.root.top)}"
+    yield f"$ mount --rbind {_ROOT} {_ROOT}"
+    if launch.root_flags:
+        yield f"$ mount -o remount,bind,{flag_words(launch.root_flags)} {_ROOT}"
+
+
+def _stack_lines(launch: Launch) -> Iterator[str]:
+    """Tell of an overlay. Names in its options are quoted for mount(8) as for a shell."""
+    upper = launch.root.upper
+    words = [f"lowerdir={':'.join(_escape(path) for path in reversed(launch.root.layers))}"]
+    if upper is None:
+        yield "It is a stack of directories, none of which is written to."
+    elif upper.directory:
+        yield "It is a stack of directories; what is written goes to one of them."
+        words += [f"upperdir={_escape(upper.directory)}", f"workdir={_escape(upper.work)}"]
+    else:
+        yield "What is written goes to memory, and is gone afterwards: the tree stays as it is."
+        size = f",size={upper.size}" if upper.size else ""
+        yield f"$ mount -t tmpfs -o mode=700{size} tmpfs /mnt; mkdir /mnt/upper /mnt/work /mnt/root"
+        words += ["upperdir=/mnt/upper", "workdir=/mnt/work"]
+    yield "$ ROOT=/mnt/root"
+    words += [flag_words(launch.root_flags), launch.root_data]
+    yield f"$ mount -t overlay -o {quote(','.join(words))} overlay {_ROOT}"
+
+
+def _escape(path: str) -> str:
+    for one in ("\\", ":", ","):
+        path = path.replace(one, f"\\{one}")
+    return path
 
 
 def _heading(step: Step) -> str:

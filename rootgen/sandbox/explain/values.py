@@ -25,7 +25,10 @@ def explain_json(launch: Launch) -> dict[str, object]:
         "limits": [_limit_json(limit) for limit in launch.limits],
         "rlimits": [limit._asdict() for limit in launch.rlimits],
         "root": {
-            "path": launch.root,
+            "path": launch.root.top,
+            "layers": list(launch.root.layers),
+            "upper": launch.root.upper._asdict() if launch.root.upper is not None else None,
+            "overlay": launch.root_data,
             "missing": list(launch.missing),
             "flags": _flags(launch.root_flags | (MS_RDONLY if launch.read_only else 0)),
             "change": launch.pivot,

@@ -1,0 +1,103 @@
+"""A stack of directories as one root (overlayfs, Documentation/filesystems/overlayfs.rst)."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from rootgen.linux import mount as mounts
+from rootgen.named import TYPE_CHECKING
+from rootgen.sandbox.place import failure
+
+if TYPE_CHECKING:
+    from rootgen.errors import LaunchError
+    from rootgen.sandbox.launch import Launch, Upper
+
+_PERMISSIONS = 0o7777
+# What a mount of the layers' own forbids is forbidden in the stack as well: overlayfs, which has
+# a mount of its own, would know nothing of it.
+_INHERITED = mounts.MS_NOSUID | mounts.MS_NOEXEC
+
+
+def mount_stack(launch: Launch) -> int:
+    """Mount the stack over /; return a descriptor of its root. Raises LaunchError.
+
+    The directories are named by their descriptors, relative to
+    /proc/self/fd: no name is looked up again, none needs quoting, and the
+    names of 500 layers, the kernel's limit, fit into the 4,096 bytes that
+    mount(2) takes.
+    """
+    root = launch.root
+    opened = [_open(path) for path in reversed(root.layers)]
+    flags = launch.root_flags
+    for descriptor in opened:
+        flags |= os.fstatvfs(descriptor).f_flag & _INHERITED
+    data = f"lowerdir={':'.join(map(str, opened))}"
+    if root.upper is not None:
+        made = _open_upper(root.upper, opened[0])
+        opened += made
+        data += f",upperdir={made[0]},workdir={made[1]}"
+    try:
+        os.chdir("/proc/self/fd")
+        mounts.mount("overlay", "/", "overlay", 0, f"{data},{launch.root_data}")
+        os.chdir("/")
+        stack = _open_over()
+        mounts.restrict(stack, flags, recursive=False)
+    except OSError as error:
+        raise _refused(launch, error) from error
+    for descriptor in opened:
+        os.close(descriptor)
+    return stack
+
+
+def _open(path: str) -> int:
+    try:
+        return os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise failure(f"open the directory {path} of the root", error) from error
+
+
+def _open_over() -> int:
+    """Open what lies over ``/``: from there only ".." crosses to it."""
+    return os.open("/..", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def _open_upper(upper: Upper, top: int) -> tuple[int, int]:
+    """Open the upper and the work directory, on a new tmpfs where they are nobody's."""
+    if upper.directory:
+        return _open(upper.directory), _open(upper.work)
+    size = f",size={upper.size}" if upper.size else ""
+    try:
+        flags = mounts.MS_NOSUID | mounts.MS_NODEV
+        mounts.mount("tmpfs", "/", "tmpfs", flags, f"mode=700{size}")
+        place = _open_over()
+        found = os.fstat(top)
+        # The root of the stack has the mode and the owner that the upper one has.
+        os.mkdir("upper", dir_fd=place)
+        os.mkdir("work", dir_fd=place)
+        directory = os.open("upper", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=place)
+        work = os.open("work", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=place)
+        _give(directory, found.st_uid, found.st_gid)
+        os.fchmod(directory, found.st_mode & _PERMISSIONS)
+    except OSError as error:
+        raise failure("make a tmpfs for what is written", error) from error
+    os.close(place)
+    return directory, work
+
+
+def _give(directory: int, uid: int, gid: int) -> None:
+    try:
+        os.fchown(directory, uid, gid)
+    except OSError as error:
+        # chown(2): EINVAL, an id that the user namespace has not. It stays root's inside.
+        if error.errno != errno.EINVAL:
+            raise
+
+
+def _refused(launch: Launch, error: OSError) -> LaunchError:
+    hint = ""
+    if error.errno == errno.ENODEV:
+        hint = "this kernel has no overlayfs: modprobe overlay"
+    elif error.errno == errno.EPERM and "userxattr" in launch.root_data:
+        hint = "an ordinary user may do this from Linux 5.11 on: be root, or install fuse-overlayfs"
+    return failure(f"stack {len(launch.root.layers)} directories by overlayfs", error, hint)
