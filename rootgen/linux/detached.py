@@ -33,7 +33,10 @@ _AT_RECURSIVE = 0x8000
 
 
 def available() -> bool:
-    """Say whether the kernel has these calls, and no filter from before them refuses them."""
+    """Say whether the kernel has these calls, and no filter from before them refuses them.
+
+    Asked by who may mount: nobody else is told.
+    """
     try:
         return set_attributes(-1, MS_NOSUID, recursive=False)  # the youngest of them
     except OSError:  # EBADF: it knows the call
