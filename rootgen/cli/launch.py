@@ -11,7 +11,7 @@ from rootgen.cli.command import Option, OptionError, flag
 from rootgen.cli.duration import duration
 from rootgen.cli.limit import io_limit, rlimit, size
 from rootgen.named import TYPE_CHECKING
-from rootgen.sandbox.options import KILL_AFTER, NETWORKS, PIVOT_WAYS, Bind, Options, Port
+from rootgen.sandbox.options import KILL_AFTER, NETWORKS, PIVOT_WAYS, UPTIMES, Bind, Options, Port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +51,11 @@ LAUNCH_OPTIONS = (
     Option(
         ("-p", "--publish"), "publish", metavar="[IP:]HOSTPORT:PORT[/tcp|udp]", multiple=True,
         help="With --net pasta or slirp4netns: lead this port of the host to PORT inside.",
+    ),
+    Option(
+        ("--uptime",), "uptime", kind="choice", choices=UPTIMES, default="own", shown=True,
+        help="own: the clocks that count from the start of the machine start at 0. "
+        "host: they are the host's.",
     ),
     flag("--read-only", "Let nothing of the tree be written."),
     flag("--ephemeral", "Throw away what is written; it goes to memory, and the tree stays."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import time
 
 from rootgen.linux.libc import call, check, numbers, system_call
 from rootgen.named import TYPE_CHECKING
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # linux/sched.h
+CLONE_NEWTIME = 0x00000080
 CLONE_NEWNS = 0x00020000
 CLONE_NEWCGROUP = 0x02000000
 CLONE_NEWUTS = 0x04000000
@@ -30,6 +32,7 @@ FILES = {
     "ipc": "ipc",
     "net": "net",
     "cgroup": "cgroup",
+    "time": "time",
 }
 
 
@@ -61,6 +64,27 @@ def unshare(flags: int) -> None:
 def join(descriptor: int, kind: int = 0) -> None:
     """Move this process into the namespace ``descriptor`` is open on (setns(2)); raise OSError."""
     check(call("setns", descriptor, kind))
+
+
+def enter_new_time() -> None:
+    """Move this process into a new time namespace whose clocks start at 0 (time_namespaces(7)).
+
+    The clocks are CLOCK_MONOTONIC and CLOCK_BOOTTIME, of which /proc/uptime
+    tells. unshare(2) moves only children there, and vfork(2) cannot (EINVAL
+    before Linux 6.1): so this process joins it, which setns(2) can since
+    5.8. Raises OSError.
+    """
+    unshare(CLONE_NEWTIME)
+    offsets = "".join(
+        f"{name} {-int(time.clock_gettime(clock))} 0\n"
+        for name, clock in (("monotonic", time.CLOCK_MONOTONIC), ("boottime", time.CLOCK_BOOTTIME))
+    )
+    _write("/proc/self/timens_offsets", offsets.encode())
+    descriptor = os.open("/proc/self/ns/time_for_children", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        join(descriptor, CLONE_NEWTIME)
+    finally:
+        os.close(descriptor)
 
 
 def set_host_name(name: str) -> None:

@@ -46,7 +46,7 @@ def compose_launch(command: Sequence[str], options: Options, facts: Facts) -> La
     id_map = None if facts.privileged else choose_id_map(facts.caller)
     account = find_account(options.user, facts.accounts)
     return Launch(
-        namespaces=_namespaces(options, user=id_map is not None),
+        namespaces=_namespaces(options, facts, user=id_map is not None),
         id_map=id_map,
         hostname=options.hostname or _HOSTNAME,
         loopback=options.network != "host",
@@ -128,10 +128,14 @@ def _resolver(options: Options, facts: Facts) -> Iterator[Step]:
         yield Text(path, text)
 
 
-def _namespaces(options: Options, *, user: bool) -> tuple[str, ...]:
+def _namespaces(options: Options, facts: Facts, *, user: bool) -> tuple[str, ...]:
     names = ["mount", "pid", "uts", "ipc", "cgroup"]
     if options.network != "host":
         names.append("net")
+    # Left away, and told by --explain, where the kernel has none or the clocks may not be set.
+    may_set = user or facts.capabilities & mask(["SYS_TIME"])
+    if options.uptime == "own" and facts.time_namespaces and may_set:
+        names.append("time")
     return ("user", *names) if user else tuple(names)
 
 

@@ -61,6 +61,7 @@ class Facts(NamedTuple):
     rlimits: Mapping[str, Pair] = {}
     uplinks: tuple[tuple[str, str], ...] = ()
     resolver: str = ""
+    time_namespaces: bool = True
 
 
 def read_facts(root: Root, options: Options, environ: Mapping[str, str]) -> Facts:
@@ -88,6 +89,7 @@ def read_facts(root: Root, options: Options, environ: Mapping[str, str]) -> Fact
         limits=_read_limits(options, privileged=privileged) if wants_groups(options) else None,
         rlimits=read_rlimits(),
         uplinks=_read_uplinks(environ) if options.network not in ("none", "host") else (),
+        time_namespaces=os.path.exists("/proc/self/timens_offsets"),
         resolver=_read_resolver() if options.network != "none" else "",
     )
 

@@ -102,6 +102,8 @@ def _enter_namespaces(launch: Launch) -> None:
         # Only now, so that its root is the group that the launcher put us in.
         if "cgroup" in launch.namespaces:
             namespace.unshare(namespace.CLONE_NEWCGROUP)
+        if "time" in launch.namespaces:
+            namespace.enter_new_time()
         namespace.set_host_name(launch.hostname)
         if launch.loopback:
             network.bring_loopback_up()

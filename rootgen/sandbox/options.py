@@ -14,6 +14,9 @@ NETWORKS = ("none", "host", "pasta", "slirp4netns")
 IO_RATES = ("rbps", "wbps", "riops", "wiops")
 
 
+UPTIMES = ("own", "host")
+
+
 class Bind(NamedTuple):
     """One ``--bind``: a path of the host, absolute, and where it appears inside."""
 
@@ -72,6 +75,7 @@ class Options(NamedTuple):
     hostname: str = ""
     network: str = "none"
     publish: tuple[Port, ...] = ()
+    uptime: str = "own"
     read_only: bool = False
     ephemeral: bool = False
     ephemeral_size: int = 0

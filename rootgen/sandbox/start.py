@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from rootgen.sandbox.cgroup import Groups
     from rootgen.sandbox.launch import IdMap, Launch
 
-# The cgroup namespace is not among them: the child unshares it once it is in its group.
+# Two are not among them. The child unshares the cgroup namespace once it is in its group, and the
+# time namespace once its clocks' offsets may be written.
 _CLONE_FLAGS = {
     "user": namespace.CLONE_NEWUSER,
     "mount": namespace.CLONE_NEWNS,
@@ -30,6 +31,7 @@ _CLONE_FLAGS = {
     "ipc": namespace.CLONE_NEWIPC,
     "net": namespace.CLONE_NEWNET,
     "cgroup": 0,
+    "time": 0,
 }
 _HELPER_OUTPUT_LIMIT = 4096
 

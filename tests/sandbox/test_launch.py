@@ -10,6 +10,7 @@ from rootgen.errors import LaunchError, UsageError
 from rootgen.linux.capability import mask
 from rootgen.linux.mount import MS_NODEV, MS_NOSUID, MS_RDONLY
 from rootgen.sandbox.compose import compose_launch
+from rootgen.sandbox.explain import explain_lines
 from rootgen.sandbox.launch import Credentials, Mount, Node, Protect, Terminal
 from rootgen.sandbox.options import Bind, Options
 from tests.sandbox.case import ALONE, RANGED, ROOT
@@ -38,10 +39,10 @@ def test_is_a_value() -> None:
 @pytest.mark.parametrize(
     ("facts", "network", "expected"),
     [
-        (ROOT, "none", ("mount", "pid", "uts", "ipc", "cgroup", "net")),
-        (ROOT, "host", ("mount", "pid", "uts", "ipc", "cgroup")),
-        (ALONE, "none", ("user", "mount", "pid", "uts", "ipc", "cgroup", "net")),
-        (RANGED, "host", ("user", "mount", "pid", "uts", "ipc", "cgroup")),
+        (ROOT, "none", ("mount", "pid", "uts", "ipc", "cgroup", "net", "time")),
+        (ROOT, "host", ("mount", "pid", "uts", "ipc", "cgroup", "time")),
+        (ALONE, "none", ("user", "mount", "pid", "uts", "ipc", "cgroup", "net", "time")),
+        (RANGED, "host", ("user", "mount", "pid", "uts", "ipc", "cgroup", "time")),
     ],
 )
 def test_namespaces(facts: Facts, network: str, expected: tuple[str, ...]) -> None:
@@ -49,6 +50,24 @@ def test_namespaces(facts: Facts, network: str, expected: tuple[str, ...]) -> No
     launch = _launch(facts, Options(network=network))
     assert launch.namespaces == expected
     assert launch.loopback == ("net" in expected)
+
+
+@pytest.mark.parametrize(
+    ("facts", "uptime", "own"),
+    [
+        (ROOT, "own", True),
+        (ROOT, "host", False),
+        (ROOT._replace(time_namespaces=False), "own", False),
+        (ROOT._replace(capabilities=mask(["SYS_ADMIN"])), "own", False),
+        (ALONE, "own", True),
+    ],
+)
+def test_time(facts: Facts, uptime: str, own: bool) -> None:
+    """Clocks of its own where the kernel has them and they may be set; else that is told."""
+    launch = _launch(facts, Options(uptime=uptime))
+    assert ("time" in launch.namespaces) == own
+    told = [line.split() for line in explain_lines(launch)]
+    assert [line[1] for line in told if line[:1] == ["time"]] == ["clocks" if own else "the"]
 
 
 def test_devices() -> None:

@@ -12,7 +12,7 @@ from tests.sandbox.tree import launch, output, shell
 if TYPE_CHECKING:
     from pathlib import Path
 
-NAMESPACES = ("mnt", "pid", "uts", "ipc", "net", "cgroup")
+NAMESPACES = ("mnt", "pid", "uts", "ipc", "net", "cgroup", "time")
 
 
 @pytest.mark.parametrize("name", NAMESPACES)
@@ -41,6 +41,18 @@ def test_processes(tree: Path) -> None:
 def test_command_line_of_process_one(tree: Path) -> None:
     """Process 1 tells nothing of the host: not where the tree lies there."""
     assert str(tree) not in output(tree, "cat", "/proc/1/cmdline")
+
+
+def test_uptime(tree: Path) -> None:
+    """The machine seems to have been started just now, to whatever asks; unless asked for."""
+    inside = float(output(tree, "cat", "/proc/uptime").split()[0])
+    assert inside < 5
+    assert shell(tree, "sleep 0.1 & cat /proc/$!/stat").split()[21] in map(str, range(500))
+    with open("/proc/uptime", encoding="ascii") as file:
+        outside = float(file.read().split()[0])
+    assert outside > 5, "the machine is too young for this test"
+    same = float(output(tree, "cat", "/proc/uptime", options=["--uptime", "host"]).split()[0])
+    assert same >= outside
 
 
 def test_hostname(tree: Path) -> None:

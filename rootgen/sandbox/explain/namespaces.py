@@ -20,8 +20,10 @@ _UNSHARE = {
     "ipc": "--ipc",
     "net": "--net",
     "cgroup": "--cgroup",
+    "time": "--time --boottime -$UPTIME --monotonic -$UPTIME",
 }
 _PURPOSES = {
+    "time": "clocks of its own: the uptime starts at 0 (the time of day is the machine's)",
     "user": "ids and capabilities of its own; 0 inside is the caller outside",
     "mount": "a table of mounts of its own, which the caller does not see",
     "pid": "processes of its own, from process 1 on; they end when that ends",
@@ -30,12 +32,19 @@ _PURPOSES = {
     "net": "a network of its own: interfaces, addresses, routes, ports, abstract sockets",
     "cgroup": "the group that it is in as the root of all groups",
 }
+_ABSENT = {
+    "net": "the caller's own, with every port and every abstract socket of it",
+    "time": "the host's: as asked for, or the kernel has none, or its clocks are not ours to set",
+}
 
 
 def namespace_lines(launch: Launch) -> Iterator[str]:
     """Yield the lines on the namespaces, the ids of the user namespace, and the network."""
     for name in launch.namespaces:
         yield f"{name:<7} {_PURPOSES[name]}"
+    for name, absent in _ABSENT.items():
+        if name not in launch.namespaces:
+            yield f"{name:<7} {absent}"
     yield f"$ unshare {' '.join(_UNSHARE[name] for name in launch.namespaces)} …"
     if launch.id_map is not None:
         yield from _id_map_lines(launch.id_map)
