@@ -55,6 +55,8 @@ def be_process_one(
         # Nothing that the caller left open is carried along, not even up to the exec: a
         # directory of the host could be reached through /proc/self/fd (CVE-2024-21626).
         process.close_from(_CHANNEL + 1)
+        # Nor the caller's terminal: who may trace us would have it from us, as /dev/tty.
+        os.setsid()
         if (word := os.read(_CHANNEL, len(GO_KEEP))) in (GO, GO_KEEP):
             status = _perform(launch, mask, keep=word == GO_KEEP)
     except LaunchError as error:
