@@ -3,7 +3,8 @@
 =============  ===============================================================
 ``make``       names and profiles → Plan, proven → tree
 ``run``        a tree and a command → Launch → exit status
-``launched``   the same for programs in Python: output as bytes, many at once
+``running``    launches that go on: begun, listed, joined, stopped, their output
+``launched``   the same as ``run`` for programs in Python: output as bytes, many at once
 ``server``     the process that performs those launches
 ``collect``    a program's standard streams as bytes
 ``deps``       files → what their loader maps

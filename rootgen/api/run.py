@@ -46,16 +46,20 @@ def compose_run(
     *,
     tell: Tell | None = None,
     environ: Mapping[str, str] = os.environ,
+    terminal: bool = True,
 ) -> Launch:
     """Return the Launch for a request; nothing is done.
 
     ``tell`` is called with what a person should know although it is no
-    error; ``environ`` is the caller's environment. Raises LaunchError or
+    error; ``environ`` is the caller's environment; without ``terminal`` the
+    program gets none, even where the caller is on one. Raises LaunchError or
     UsageError.
     """
     root = root_of(request)
     options = with_defaults(root, request.options, tell)
     facts = read_facts(root, options, environ)
+    if not terminal:
+        facts = facts._replace(terminal=False)
     command = request.command or best_shell(root, dict(options.env).get("PATH", ""))
     return compose_launch(command, options, facts)
 

@@ -181,4 +181,4 @@ def compose(data: bytes) -> Launch:
     options = from_json(asked["options"], _CLASSES)
     root = from_json(asked["root"], {"Root": Root, "Upper": Upper})
     request = RunRequest(root, tuple(asked["command"]), options)
-    return compose_run(request, environ=asked["environ"])
+    return compose_run(request, environ=asked["environ"], terminal=False)

@@ -14,7 +14,7 @@ from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.options import KILL_AFTER, NETWORKS, PIVOT_WAYS, UPTIMES, Bind, Options, Port
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
 _PIDS_LIMIT = 1 << 22  # PID_MAX_LIMIT
@@ -114,29 +114,36 @@ def launch(root: str, command: tuple[str, ...], given: dict[str, Any]) -> int:
     explain, as_json = given.pop("explain"), given.pop("as_json")
     if as_json and not explain:
         raise OptionError("--json tells the steps of a launch; add --explain")
-    request = RunRequest(root, command, _options(given))
+    request = request_of(root, command, given)
     if not explain:
         sys.stdout.flush()
         # All that was imported stays to the end: the collector, which would go through it in
         # every process and at the exit, need not (8 ms; gc.freeze, on forks).
         gc.freeze()
-        return run(request, tell=_tell)
+        return run(request, tell=tell)
     _explain(request, as_json=as_json)
     return 0
+
+
+def request_of(root: str, command: tuple[str, ...], given: dict[str, Any]) -> RunRequest:
+    """Return the request that the options make, those that are no step of a launch left out."""
+    options = {name: one for name, one in given.items() if name not in ("explain", "as_json")}
+    return RunRequest(root, command, _options(options))
 
 
 def _explain(request: RunRequest, *, as_json: bool) -> None:
     from rootgen.cli.output import write_json, write_lines
     from rootgen.sandbox.explain import explain_json, explain_lines
 
-    composed = compose_run(request, tell=_tell)
+    composed = compose_run(request, tell=tell)
     if as_json:
         write_json({"rootgen": 1, "command": "run", "launch": explain_json(composed)})
     else:
         write_lines(explain_lines(composed))
 
 
-def _tell(note: str) -> None:
+def tell(note: str) -> None:
+    """Write what a person should know of a launch although it is no error."""
     from rootgen.cli.output import write_notes  # only where there is something to tell
     from rootgen.report.words import printable
 
@@ -165,6 +172,11 @@ def _target(written: str, option: str) -> str:
     if not written.startswith("/") or not parts or ".." in parts:
         raise _mistake(f"'{written}': DEST must be an absolute path inside, and not /", option)
     return "/" + "/".join(parts)
+
+
+def variables(written: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """Return what ``--env`` sets, of which a name by itself is the caller's variable."""
+    return tuple(_variable(one) for one in written if _is_set(one))
 
 
 def _is_set(written: str) -> bool:
@@ -207,7 +219,7 @@ def _mistake(message: str, option: str) -> OptionError:
 _MEANINGS: dict[str, Callable[[Any], object]] = {
     "binds": lambda written: tuple(_bind(one) for one in written),
     "tmpfs": lambda written: tuple(_target(one, "--tmpfs") for one in written),
-    "env": lambda written: tuple(_variable(one) for one in written if _is_set(one)),
+    "env": variables,
     "hostname": _hostname,
     "publish": _ports,
     "ephemeral_size": lambda written: size(written, "--ephemeral-size") if written else 0,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rootgen.cli.command import Argument, Command, OptionError
-from rootgen.cli.launch import LAUNCH_OPTIONS, launch
+from rootgen.cli.command import Argument, Command, Option, OptionError
+from rootgen.cli.launch import LAUNCH_OPTIONS, launch, request_of, tell
 from rootgen.named import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,19 +17,34 @@ def run(root: str, words: tuple[str, ...], **given: Any) -> int:
       rootgen run ./rootfs -- ls /
       rootgen run --bind ~/src:/src --workdir /src ./rootfs -- make
       rootgen run --memory 256M --pids 64 ./rootfs -- ./job
+      rootgen run --detach --name web ./rootfs -- ./server
       rootgen run --explain ./rootfs -- true     what would be done, step by step
 
     Options stand before ROOTFS. The exit status is the program's own, 128+n
     where signal n killed it; 125 says that rootgen failed, 126 that COMMAND
     cannot be executed, 127 that ROOTFS does not have it. What the program
-    writes is in the tree afterwards.
+    writes is in the tree afterwards. With --detach the name of the launch is
+    printed once COMMAND has started: see rootgen ps, exec, logs and stop.
     """
     if words[0].startswith("-") and words[0] != "--":
         raise OptionError(f"'{words[0]}' stands behind ROOTFS: options stand before it")
     command = words[1:] if words[0] == "--" else words
     if not command:
         raise OptionError("Missing argument 'COMMAND'.")
+    detached, name = given.pop("detach"), given.pop("name")
+    if name and not detached:
+        raise OptionError("--name calls a launch that goes on; add --detach")
+    if detached and not given["explain"]:
+        return _detach(root, command, name, given)
     return launch(root, command, given)
+
+
+def _detach(root: str, command: tuple[str, ...], name: str, given: dict[str, Any]) -> int:
+    from rootgen.api.running import detach
+    from rootgen.cli.output import write_lines
+
+    write_lines([detach(request_of(root, command, given), name, tell=tell)])
+    return 0
 
 
 COMMAND = Command(
@@ -39,6 +54,18 @@ COMMAND = Command(
     (
         Argument("root", "ROOTFS"),
         Argument("words", "-- COMMAND [ARG]...", many=True),
+        Option(
+            ("-d", "--detach"),
+            "detach",
+            kind="flag",
+            help="Do not wait for COMMAND: print the launch's name once it has started.",
+        ),
+        Option(
+            ("--name",),
+            "name",
+            metavar="NAME",
+            help="With --detach: the name.  [default: COMMAND and some digits]",
+        ),
         *LAUNCH_OPTIONS,
     ),
     interspersed=False,

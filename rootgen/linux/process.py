@@ -89,17 +89,18 @@ def set_command_line(text: bytes) -> None:
         ctypes.memmove(start, text, min(len(text), size - 1))
 
 
-def start_time(process: int) -> int | None:
+def start_time(process: int, *, ended: bool = False) -> int | None:
     """Return when a process began, in clock ticks since the boot; None where there is no such.
 
-    A process that has ended and is not waited for yet is none. With its id
-    this names a process: the id alone may be another's by now.
+    One that has ended and is not waited for yet is there only for who asks
+    for ``ended`` ones. With its id this names a process: the id alone may be
+    another's by now.
     """
     try:
         fields = _stat_fields(str(process))
     except (FileNotFoundError, ProcessLookupError):
         return None
-    return None if fields[0] in _ENDED else int(fields[_START_TIME])
+    return None if fields[0] in _ENDED and not ended else int(fields[_START_TIME])
 
 
 def _stat_fields(process: str) -> list[bytes]:

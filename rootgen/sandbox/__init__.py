@@ -16,4 +16,9 @@ change of root), ``command`` (the program, found and looked at), ``program``
 ``cgroup`` (limits), ``relay`` (the terminal), ``attach`` (the
 program of an uplink), ``text`` (files of a launch's own), ``report`` (errors from
 inside), ``nearest`` (what a name that was not found may have meant).
+
+Several at once, and without the caller: ``serve`` (the launch server of the
+Python API), ``supervise`` (the process that keeps a launch that goes on),
+``remembered`` (what is known of those, as files), ``log`` (what they print),
+``join`` (a command in one that runs), ``stored`` (values as JSON).
 """

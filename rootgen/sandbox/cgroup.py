@@ -55,6 +55,10 @@ class Groups:
             else:
                 self._limits[index] = _in_scope(limit, process)
 
+    def placed(self) -> tuple[Limit, ...]:
+        """Return the limits with the groups where they are now, for another process to join."""
+        return tuple(limit._replace(manager=None) for limit in self._limits)
+
     def out_of_memory(self) -> int:
         """Return how many processes of ours the kernel killed because of the memory limit."""
         from rootgen.sandbox.cgroup_file import read_lines

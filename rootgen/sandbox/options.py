@@ -61,7 +61,8 @@ class Options(NamedTuple):
 
     ``memory`` is in bytes, ``cpus`` in processors; None sets no limit.
     ``user`` is ``NAME|UID[:GROUP|GID]``, or empty for 0. ``timeout`` is in
-    seconds, None for ever; ``kill_after`` it SIGTERM is followed by SIGKILL.
+    seconds, None for ever; ``kill_after`` is how long SIGTERM has effect
+    before SIGKILL is sent.
     ``ephemeral``: what is written to the tree is kept in memory, and thrown
     away; of at most ``ephemeral_size`` bytes, where that is not 0.
     """

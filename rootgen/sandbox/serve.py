@@ -170,13 +170,11 @@ class Server:
             self._poll.unregister(descriptor)
 
     def _reap(self) -> None:
-        while self._running:
-            ended, status = os.waitpid(-1, os.WNOHANG)
-            if not ended:
-                return
-            running = self._running.pop(ended, None)
-            if running is not None:
-                self._finish(running, status_of(status))
+        # One by one: not every child of ours is a launch, and each is waited for by who made it.
+        for process_id in list(self._running):
+            ended, status = os.waitpid(process_id, os.WNOHANG)
+            if ended:
+                self._finish(self._running.pop(process_id), status_of(status))
 
     def _finish(self, running: _Running, status: int) -> None:
         launch, child, deadline = running.launch, running.child, running.deadline

@@ -1,0 +1,210 @@
+"""A command in a launch that runs already: all its namespaces, groups and root, no more rights.
+
+Two processes: one joins, and stays outside the PID namespace (setns(2)
+moves only children into that); its child is inside from its birth, cannot
+be looked into (it is not dumpable), has nothing open but the streams, and
+becomes the command.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import select
+import signal
+import time
+
+from rootgen.errors import LaunchError, RootgenError
+from rootgen.linux import message, namespace, process
+from rootgen.linux.path import open_beneath
+from rootgen.named import TYPE_CHECKING
+from rootgen.sandbox import pty
+from rootgen.sandbox.cgroup import Groups
+from rootgen.sandbox.deadline import Deadline
+from rootgen.sandbox.perform import relay, supervise
+from rootgen.sandbox.place import failure
+from rootgen.sandbox.privileges import give_up_privileges
+from rootgen.sandbox.program import become_program
+from rootgen.sandbox.report import GO, TERMINAL, pack_error
+from rootgen.sandbox.rlimit import raise_hard_limits
+from rootgen.sandbox.signals import CAUGHT, JOB, status_of
+from rootgen.sandbox.start import Child, end, error_told, next_message
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import NoReturn
+
+    from rootgen.sandbox.launch import Launch
+
+_CHANNEL, _NULL = 3, 4
+_FAILED = 125
+_COMMAND_LINE = b"rootgen: exec"
+_KINDS = {
+    "user": namespace.CLONE_NEWUSER,
+    "cgroup": namespace.CLONE_NEWCGROUP,
+    "ipc": namespace.CLONE_NEWIPC,
+    "uts": namespace.CLONE_NEWUTS,
+    "net": namespace.CLONE_NEWNET,
+    "pid": namespace.CLONE_NEWPID,
+    "time": namespace.CLONE_NEWTIME,
+    # Last: from then on the host's files are out of reach.
+    "mount": namespace.CLONE_NEWNS,
+}
+
+
+def join(launch: Launch, namespaces: Mapping[str, int]) -> int:
+    """Perform the command of ``launch`` in the namespaces of the one that runs.
+
+    ``namespaces`` are descriptors, by kind; they are closed. Returns the
+    exit status, as ``perform`` does. Raises LaunchError (NotFoundError,
+    NotExecutableError) where the command was not started. This process must
+    have one thread only.
+    """
+    if launch.terminal:
+        pty.load_termios()  # the host's Python is out of reach later
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, CAUGHT)
+    ours, theirs = message.message_pair()
+    try:
+        joiner = os.fork()
+        if joiner == 0:
+            _be_joiner(launch, namespaces, theirs, mask)
+        child = Child(joiner, ours)
+        os.close(theirs)
+        for descriptor in namespaces.values():
+            os.close(descriptor)
+        return _accompany(launch, child)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _accompany(launch: Launch, child: Child) -> int:
+    try:
+        Groups(launch.limits).add(child.process)
+        message.send(child.channel, GO)
+        told, descriptors = next_message(child.channel) if launch.terminal else (b"", ())
+        deadline = Deadline(None, time.monotonic())
+        if descriptors:
+            status = relay(descriptors[0], child.process, deadline)
+        else:
+            status = supervise(child.process, deadline)
+    except BaseException:
+        end(child)
+        raise
+    error = error_told(launch, child.channel, told)
+    os.close(child.channel)
+    if error is not None:
+        raise error
+    return status
+
+
+def _be_joiner(
+    launch: Launch, namespaces: Mapping[str, int], channel: int, mask: Iterable[int]
+) -> NoReturn:
+    """Join the namespaces, have a child be the command, and wait for it; never return."""
+    status = _FAILED
+    try:
+        process.set_parent_death_signal(signal.SIGKILL)
+        if os.read(channel, len(GO)) == GO:
+            process.set_command_line(_COMMAND_LINE)
+            # Opened out here: what is called so inside may be anything.
+            null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+            _join_all(launch, namespaces)
+            _keep_only(channel, null)
+            channel = _CHANNEL
+            # Also of the child, whose /proc/PID/exe and memory are the host's Python until the
+            # exec (CVE-2016-9962, CVE-2019-5736).
+            process.set_dumpable(dumpable=False)
+            command = os.fork()
+            if command == 0:
+                _be_command(launch, mask)
+            status = _wait_for(command)
+    except RootgenError as error:
+        message.send(channel, pack_error(error))
+    except BaseException as error:  # noqa: BLE001 - nothing may get past: above is the caller's own stack
+        text = f"joining failed: {type(error).__name__}: {error}"
+        message.send(channel, pack_error(LaunchError(text)))
+    finally:
+        os._exit(status)
+
+
+def _keep_only(channel: int, null: int) -> None:
+    """Close all but the streams, the channel and /dev/null, which get numbers of their own."""
+    # First out of each other's way.
+    moved = [fcntl.fcntl(one, fcntl.F_DUPFD_CLOEXEC, _NULL + 1) for one in (channel, null)]
+    for number, one in zip((_CHANNEL, _NULL), moved, strict=True):
+        os.dup2(one, number, inheritable=False)
+    process.close_from(_NULL + 1)
+
+
+def _join_all(launch: Launch, namespaces: Mapping[str, int]) -> None:
+    for kind, flag in _KINDS.items():
+        if kind in namespaces:
+            try:
+                namespace.join(namespaces[kind], flag)
+            except OSError as error:
+                doing = f"join the {kind} namespace of the launch in {launch.root.top}"
+                raise failure(doing, error) from error
+
+
+def _be_command(launch: Launch, mask: Iterable[int]) -> NoReturn:
+    """Be the command, or tell why not; never return."""
+    status = _FAILED
+    try:
+        os.close(_NULL)
+        terminal = _open_terminal(launch) if launch.terminal else None
+        raise_hard_limits(launch.rlimits)
+        give_up_privileges(launch)
+        process.set_dumpable(dumpable=False)
+        process.set_parent_death_signal(signal.SIGKILL)
+        _end_where_nobody_listens()
+        become_program(launch, mask, terminal)
+    except LaunchError as error:
+        message.send(_CHANNEL, pack_error(error))
+        status = error.exit_status
+    except BaseException as error:  # noqa: BLE001 - nothing may get past: above is the caller's own stack
+        text = f"the command failed: {type(error).__name__}: {error}"
+        message.send(_CHANNEL, pack_error(LaunchError(text)))
+    finally:
+        os._exit(status)
+
+
+def _open_terminal(launch: Launch) -> int:
+    root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        devpts = open_beneath(root, "dev/pts", os.O_PATH | os.O_DIRECTORY)
+    except OSError as error:
+        raise failure("open /dev/pts of the launch", error) from error
+    outer, inner = pty.open_terminal(devpts, launch.credentials.uid)
+    message.send(_CHANNEL, TERMINAL, outer)
+    for descriptor in (outer, devpts, root):
+        os.close(descriptor)
+    return inner
+
+
+def _end_where_nobody_listens() -> None:
+    """End where the caller was killed before its death could be told to us."""
+    poll = select.poll()
+    poll.register(_CHANNEL, 0)
+    if any(event & select.POLLHUP for _, event in poll.poll(0)):
+        os._exit(_FAILED)
+
+
+def _wait_for(command: int) -> int:
+    """Pass signals on until the command ends; return its status."""
+    for stream in range(3):
+        os.dup2(_NULL, stream)
+    while True:
+        number = signal.sigwaitinfo(CAUGHT).si_signo
+        if number == signal.SIGCHLD:
+            ended, status = os.waitpid(command, os.WNOHANG)
+            if ended:
+                return status_of(status)
+            continue
+        sent = signal.SIGSTOP if number == signal.SIGTSTP else number
+        try:
+            if number in JOB:
+                os.killpg(command, sent)
+            else:
+                os.kill(command, sent)
+        except ProcessLookupError:
+            continue  # it has not called setsid(2) yet, or has ended
