@@ -20,13 +20,13 @@ class Groups:
     def __init__(self, limits: Sequence[Limit]) -> None:
         """Take the limits; nothing is made before ``with``."""
         self._limits = list(limits)
-        # Where systemd makes the group, it removes it as well.
+        # A scope of systemd's is made when there is a process for it, and removed by systemd.
         self._own = [limit for limit in limits if limit.manager is None]
         self._watcher: tuple[int, int] | None = None
 
     def __enter__(self) -> Groups:
         """Make the groups and write their limits; raise LaunchError."""
-        if self._own:
+        if self._limits:
             from rootgen.sandbox.cgroup_end import start_watcher
 
             self._watcher = start_watcher(self._own)
@@ -52,8 +52,8 @@ class Groups:
         for index, limit in enumerate(self._limits):
             if limit.manager is None:
                 _join(limit.directory, process)
-            else:
-                self._limits[index] = _in_scope(limit, process)
+            elif self._watcher is not None:
+                self._limits[index] = _in_scope(limit, process, self._watcher[0])
 
     def placed(self) -> tuple[Limit, ...]:
         """Return the limits with the groups where they are now, for another process to join."""
@@ -105,14 +105,18 @@ def _fill(limit: Limit) -> None:
             write(f"{limit.directory}/{name}", value)
 
 
-def _in_scope(limit: Limit, process: int) -> Limit:
-    """Have systemd make the scope with ``process`` in it, and limit that; return where it is."""
+def _in_scope(limit: Limit, process: int, watcher: int) -> Limit:
+    """Have systemd make the scope with ``process`` in it, and limit that; return where it is.
+
+    The watcher is in it as well: systemd removes a scope with its last
+    process, before what became of the limits could be read.
+    """
     from rootgen.sandbox.cgroup_facts import version_2_group
     from rootgen.sandbox.cgroup_file import failure, read_lines
     from rootgen.sandbox.scope import start_scope
 
     assert limit.manager is not None  # noqa: S101 - what was asked before
-    start_scope(limit.manager, limit.unit, process)
+    start_scope(limit.manager, limit.unit, [process, watcher])
     try:
         scope = version_2_group(process)
         given = set(" ".join(read_lines(f"{scope}/cgroup.controllers")).split())
@@ -126,10 +130,11 @@ def _in_scope(limit: Limit, process: int) -> Limit:
             "(as root; it holds from the next login on)",
         )
     directory = limit.directory.replace(limit.parent, scope, 1)
-    placed = limit._replace(directory=directory, parent=scope)
+    placed = limit._replace(directory=directory, parent=scope, manager=None)
     # Out of the scope's own group before it passes controllers on: it may have no processes then.
-    _mkdir(directory)
-    _join(directory, process)
+    for group, member in ((directory, process), (f"{scope}/launcher", watcher)):
+        _mkdir(group)
+        _join(group, member)
     _fill(placed)
     return placed
 

@@ -21,14 +21,14 @@ _MANAGER = "org.freedesktop.systemd1.Manager"
 _PATIENCE = 25.0
 
 
-def start_scope(manager: Manager, unit: str, process: int) -> None:
-    """Have systemd make the scope ``unit`` and move ``process`` there; return when that is done.
+def start_scope(manager: Manager, unit: str, processes: list[int]) -> None:
+    """Have systemd make the scope ``unit`` and move processes there; return when that is done.
 
     Raises LaunchError.
     """
     properties: list[tuple[str, tuple[str, object]]] = [
         ("Description", ("s", "a container of rootgen")),
-        ("PIDs", ("au", [process])),
+        ("PIDs", ("au", processes)),
         ("Delegate", ("b", True)),
         # One that failed is not kept to be looked at.
         ("CollectMode", ("s", "inactive-or-failed")),

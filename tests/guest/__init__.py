@@ -23,6 +23,9 @@ In the guest each script is run by ``sh -e``, in the order given, as root, in ``
 - the kernel modules named by ``modules`` (``overlay``, ``loop``, …), and what those need;
 - what ``files`` has, path to content.
 
+``profile`` is what process 1 is: ``guest``, a script, or ``systemd``, with a manager and a bus for
+``user`` as well, and the scripts in a service, which is nobody's group but theirs.
+
 ``root`` says what ``/`` is: ``mounted`` (pivot_root works, as on any machine), or ``initramfs``
 (the rootfs itself, where the kernel refuses it).
 

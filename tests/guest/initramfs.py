@@ -24,30 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _HERE = Path(__file__).parent
-_PROFILE = """\
-rootgen: 1
-name: guest
-extends: [python3]
-programs: [busybox, bash, setpriv, unshare, dd]
-users: [{name: user, uid: 1000, home: /home/user, shell: /bin/bash}]
-files:
-  - {path: /usr/bin/rootgen, from: ./rootgen-command, mode: "0755"}
-  - {path: /usr/bin/as_user, from: ./as_user, mode: "0755"}
-  - {path: /init, from: ./init, mode: "0755"}
-  - {path: /opt/python, from: ./python}
-"""
-_COMMAND = """\
-#!/usr/bin/python3 -I
-import sys
-sys.path.insert(0, "/opt/python")
-from rootgen.cli import main
-main()
-"""
-_AS_USER = """\
-#!/bin/sh
-export HOME=/home/user USER=user
-exec setpriv --reuid 1000 --regid 1000 --clear-groups --inh-caps=-all "$@"
-"""
+_FILES = ("guest.yaml", "systemd.yaml", "init", "as_user", "rootgen-command")
 # In every tree, for the scripts of a boot and for what is mounted.
 _DIRECTORIES = ("guest", "guest/modules", "guest/scripts", "usr/local", "usr/local/bin", "over")
 # A disk on the bus that QEMU has by default.
@@ -55,11 +32,11 @@ _DISK_MODULES = ("virtio_pci", "virtio_blk")
 
 
 @cache
-def base() -> Path:
-    """Return the archive that every boot begins with; it is made once in a process."""
+def base(profile: str) -> Path:
+    """Return the archive that every boot of ``profile`` begins with; a process makes it once."""
     directory = Path(tempfile.mkdtemp(prefix="rootgen-guest-"))
     atexit.register(shutil.rmtree, directory)
-    tree = _make_tree(directory)
+    tree = _make_tree(directory, profile)
     path = directory / "base.cpio"
     with path.open("wb") as file:
         archive = Archive(file)
@@ -76,13 +53,14 @@ def base() -> Path:
 
 def write_boot(
     file: BinaryIO,
+    profile: str,
     scripts: Mapping[str, str],
     settings: Mapping[str, str],
     wanted: Iterable[str],
     files: Mapping[str, bytes],
 ) -> None:
     """Write the initramfs of one boot: the base, and an archive with what is its own."""
-    with base().open("rb") as source:
+    with base(profile).open("rb") as source:
         shutil.copyfileobj(source, file, 1 << 20)
     archive = Archive(file)
     needed = modules((*_DISK_MODULES, *wanted))
@@ -98,16 +76,14 @@ def write_boot(
     archive.close()
 
 
-def _make_tree(directory: Path) -> Path:
+def _make_tree(directory: Path, profile: str) -> Path:
     """Have this checkout's rootgen make the tree; return where it is."""
     _copy_packages(directory / "python")
-    shutil.copy(_HERE / "init", directory)
-    (directory / "rootgen-command").write_text(_COMMAND)
-    (directory / "as_user").write_text(_AS_USER)
-    (directory / "guest.yaml").write_text(_PROFILE)
+    for name in _FILES:
+        shutil.copy(_HERE / name, directory)
     tree = directory / "tree"
     rootgen = str(Path(sys.executable).with_name("rootgen"))
-    command = [rootgen, "make", "-f", str(directory / "guest.yaml"), "--out", str(tree)]
+    command = [rootgen, "make", "-f", str(directory / f"{profile}.yaml"), "--out", str(tree)]
     # The host's own programs, not those of whoever runs the tests.
     environment = os.environ | {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

@@ -14,7 +14,7 @@ from tests.guest.kernel import image
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_MACHINE = "-accel tcg -cpu max -smp 2 -nodefaults -no-reboot -display none".split()
+_MACHINE = "-accel tcg -cpu max -smp 2 -m 768 -nodefaults -no-reboot -display none".split()
 _QUIET = "console=ttyS0 panic=-1 quiet"
 
 
@@ -28,17 +28,17 @@ class Result(NamedTuple):
 def boot(
     scripts: Mapping[str, str],
     *,
+    profile: str = "guest",
     cgroups: str = "v2",
     root: str = "mounted",
     disk: int = 0,
     modules: Sequence[str] = (),
     files: Mapping[str, bytes] | None = None,
-    memory: int = 768,
     timeout: float = 180,
 ) -> dict[str, Result]:
     """Boot, run the scripts, power off; return each script's result.
 
-    ``memory`` is in MiB, ``disk`` in bytes, ``timeout`` in seconds. A guest that does not come to
+    ``disk`` is in bytes, ``timeout`` in seconds. A guest that does not come to
     its end fails the test, with what its console showed.
     """
     qemu = shutil.which("qemu-system-x86_64")
@@ -46,10 +46,10 @@ def boot(
     with tempfile.TemporaryDirectory(prefix="rootgen-boot-") as scratch:
         place = Path(scratch)
         with (place / "initramfs").open("wb") as file:
-            settings = {"CGROUPS": cgroups, "ROOT": root}
-            write_boot(file, scripts, settings, modules, files or {})
+            settings = {"CGROUPS": cgroups, "ROOT": root, "PROFILE": profile}
+            write_boot(file, profile, scripts, settings, modules, files or {})
         command = [
-            qemu, *_MACHINE, "-m", str(memory), "-kernel", str(image()),
+            qemu, *_MACHINE, "-kernel", str(image()),
             "-initrd", f"{scratch}/initramfs", "-append", _QUIET,
             "-serial", f"file:{scratch}/console", "-serial", f"file:{scratch}/results",
         ]  # fmt: skip

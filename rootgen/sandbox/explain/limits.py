@@ -39,7 +39,7 @@ def _scope_lines(limit: Limit) -> Iterator[str]:
     yield f'$ SCOPE=$(sed "s,^0::,/sys/fs/cgroup,; 1q" /proc/PID/cgroup)    # {limit.unit}'
     directory = f'"{limit.directory}"'
     making = list(_making_lines(limit, directory))
-    # The process is out of the scope's own group before that has controllers to pass on.
+    # Nobody may be in the scope's own group when it gets controllers to pass on.
     yield f"$ mkdir {directory}"
     yield making[-1]
     yield _enable(limit, f'"{limit.parent}"')
