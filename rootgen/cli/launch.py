@@ -11,7 +11,7 @@ from rootgen.cli.command import Option, OptionError, flag
 from rootgen.cli.duration import duration
 from rootgen.cli.limit import io_limit, rlimit, size
 from rootgen.named import TYPE_CHECKING
-from rootgen.sandbox.options import KILL_AFTER, NETWORKS, PIVOT_WAYS, UPTIMES, Bind, Options, Port
+from rootgen.sandbox.options import KILL_AFTER, NETWORKS, PIVOT_WAYS, UPTIMES, Options, Port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -26,8 +26,13 @@ LAUNCH_OPTIONS = (
         help="Show a file or directory of the host at DEST inside; :ro for reading only.",
     ),
     Option(
-        ("--tmpfs",), "tmpfs", metavar="DEST", multiple=True,
-        help="Mount an empty file system at DEST, gone afterwards.",
+        ("--tmpfs",), "tmpfs", metavar="DEST[:OPTIONS]", multiple=True,
+        help="Mount an empty file system at DEST, gone afterwards: /run:size=64M,mode=755.",
+    ),
+    Option(
+        ("--device",), "devices", metavar="HOST[:DEST]", multiple=True,
+        help="Show a device of the host, or all of a directory; its mode and owner say who may "
+        "use it.",
     ),
     Option(
         ("-e", "--env"), "env", metavar="NAME[=VALUE]", multiple=True,
@@ -155,23 +160,12 @@ def _options(given: dict[str, Any]) -> Options:
     return Options(**{**given, **values})
 
 
-def _bind(written: str) -> Bind:
-    rest, read_only = written, False
-    for suffix in (":ro", ":rw"):
-        if written.endswith(suffix):
-            rest, read_only = written[: -len(suffix)], suffix == ":ro"
-    source, colon, target = rest.rpartition(":")
-    if not colon or not source:
-        raise _mistake(f"'{written}': expected SRC:DEST or SRC:DEST:ro", "--bind")
-    return Bind(os.path.abspath(source), _target(target, "--bind"), read_only)
+def _places(written: tuple[str, ...], meaning: str) -> tuple[object, ...]:
+    if not written:
+        return ()
+    from rootgen.cli import mount  # few launches have any
 
-
-def _target(written: str, option: str) -> str:
-    """Return a mount point inside, normalised; ``..`` has no place in it."""
-    parts = [part for part in written.split("/") if part not in ("", ".")]
-    if not written.startswith("/") or not parts or ".." in parts:
-        raise _mistake(f"'{written}': DEST must be an absolute path inside, and not /", option)
-    return "/" + "/".join(parts)
+    return tuple(getattr(mount, meaning)(one) for one in written)
 
 
 def variables(written: Iterable[str]) -> tuple[tuple[str, str], ...]:
@@ -217,8 +211,9 @@ def _mistake(message: str, option: str) -> OptionError:
 
 # What is not yet a value of Options as it is written.
 _MEANINGS: dict[str, Callable[[Any], object]] = {
-    "binds": lambda written: tuple(_bind(one) for one in written),
-    "tmpfs": lambda written: tuple(_target(one, "--tmpfs") for one in written),
+    "binds": lambda written: _places(written, "bind"),
+    "tmpfs": lambda written: _places(written, "tmpfs"),
+    "devices": lambda written: _places(written, "device"),
     "env": variables,
     "hostname": _hostname,
     "publish": _ports,

@@ -9,7 +9,7 @@ from rootgen.errors import LaunchError
 from rootgen.linux import mount as mounts
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sandbox import pty
-from rootgen.sandbox.launch import Link, Mount, Node, Protect, Text
+from rootgen.sandbox.launch import DeviceNode, Link, Mount, Node, Protect, Text
 from rootgen.sandbox.mounter import open_mounter
 from rootgen.sandbox.place import Places, failure
 from rootgen.sandbox.root import cut_off, open_as_mount
@@ -18,7 +18,7 @@ from rootgen.sandbox.text import show_text
 if TYPE_CHECKING:
     from rootgen.sandbox.launch import Launch, Step
 
-_FORMAT, _DIRECTORY, _CHARACTER = 0o170000, 0o040000, 0o020000
+_FORMAT, _DIRECTORY, _BLOCK, _CHARACTER = 0o170000, 0o040000, 0o060000, 0o020000
 _NULL_DEVICE = os.makedev(1, 3)  # Documentation/admin-guide/devices.txt
 
 
@@ -75,6 +75,8 @@ class Builder:
                 self._mount(step)
             case Node():
                 self._make_node(step)
+            case DeviceNode():
+                self._bind_device(step)
             case Link():
                 self._make_link(step)
             case Protect():
@@ -138,6 +140,30 @@ class Builder:
         finally:
             os.close(parent)
 
+    def _bind_device(self, step: DeviceNode) -> None:
+        source = self._sources[step.source]
+        found = os.fstat(source)
+        kind = _BLOCK if step.block else _CHARACTER
+        device = os.makedev(step.major, step.minor)
+        if found.st_mode & _FORMAT != kind or found.st_rdev != device:
+            raise LaunchError(f"{step.source} was replaced while it was being bound")
+        target = self.places.open(step.target, directory=False)
+        flags = mounts.MS_RDONLY | mounts.MS_NOSUID | mounts.MS_NOEXEC
+        try:
+            self._attach_bind(source, flags, target)
+        except OSError as error:
+            raise failure(f"bind the device {step.source} to {step.target}", error) from error
+        finally:
+            os.close(target)
+
+    def _attach_bind(self, source: int, flags: int, target: int) -> None:
+        """Bind a file, to what ``target`` is open on."""
+        made = self._mounter.bind(source, flags, directory=False)
+        try:
+            self._mounter.attach(made, target)
+        finally:
+            os.close(made)
+
     def _make_link(self, link: Link) -> None:
         parent = self.places.open(os.path.dirname(link.path), directory=True)
         try:
@@ -191,11 +217,7 @@ class Builder:
             os.close(devpts)
         target = self.places.open(path, directory=False)
         try:
-            made = self._mounter.bind(self.terminal[1], 0, directory=False)
-            try:
-                self._mounter.attach(made, target)
-            finally:
-                os.close(made)
+            self._attach_bind(self.terminal[1], 0, target)
         except OSError as error:
             raise failure(f"bind the terminal to {path}", error) from error
         finally:
@@ -206,7 +228,9 @@ def _open_sources(launch: Launch) -> dict[str, int]:
     """Open what is to be bound before anything is mounted, as the host has it."""
     opened: dict[str, int] = {}
     for step in launch.steps:
-        if isinstance(step, Mount) and step.bind and step.source not in opened:
+        if not isinstance(step, (Mount, DeviceNode)) or (isinstance(step, Mount) and not step.bind):
+            continue
+        if step.source not in opened:
             try:
                 opened[step.source] = os.open(step.source, os.O_PATH | os.O_CLOEXEC)
             except OSError as error:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from rootgen.errors import LaunchError, UsageError
 from rootgen.linux.capability import NAMES, mask
-from rootgen.linux.mount import MS_NODEV, MS_NOSUID, MS_RDONLY
+from rootgen.linux.mount import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY
 from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.account import find_account
 from rootgen.sandbox.environment import compose_environment
 from rootgen.sandbox.id_map import choose_id_map, is_mapped
 from rootgen.sandbox.launch import Credentials, IdMap, Launch, Mount, Protect, Step, Text, TimeLimit
-from rootgen.sandbox.mounts import MANIFEST, extra_tmpfs, protections, standard_mounts
+from rootgen.sandbox.mounts import (
+    LOCALTIME,
+    MACHINE_ID,
+    MANIFEST,
+    extra_tmpfs,
+    protections,
+    standard_mounts,
+)
 from rootgen.sandbox.options import wants_groups
 from rootgen.sandbox.rlimit import compose_rlimits
 
@@ -128,6 +135,20 @@ def _resolver(options: Options, facts: Facts) -> Iterator[Step]:
         yield Text(path, text)
 
 
+def _identity(options: Options, facts: Facts) -> Iterator[Step]:
+    """Yield what tells one machine from another, where the tree keeps an empty file for it.
+
+    The number is another at each launch, and never the host's, which is a secret
+    (machine-id(5)); the time zone is the host's.
+    """
+    taken = {bind.target for bind in options.binds}
+    if facts.machine_id and MACHINE_ID not in taken:
+        yield Text(MACHINE_ID, f"{facts.machine_id}\n")
+    if facts.localtime and LOCALTIME not in taken:
+        flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC
+        yield Mount(facts.localtime, LOCALTIME, "", flags, bind=True, file=True)
+
+
 def _namespaces(options: Options, facts: Facts, *, user: bool) -> tuple[str, ...]:
     names = ["mount", "pid", "uts", "ipc", "cgroup"]
     if options.network != "host":
@@ -153,7 +174,9 @@ def _steps(options: Options, facts: Facts, id_map: IdMap | None) -> Iterator[Ste
         flags = MS_NOSUID | MS_NODEV | (MS_RDONLY if bind.read_only else 0)
         is_file = bind.source not in facts.directories
         yield Mount(bind.source, bind.target, "", flags, bind=True, file=is_file)
+    yield from facts.devices
     yield from _resolver(options, facts)
+    yield from _identity(options, facts)
     yield Protect(MANIFEST, masked=False)
 
 

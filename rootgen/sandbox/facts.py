@@ -11,7 +11,7 @@ from rootgen.linux.process import has_no_new_privileges
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sandbox.account import Accounts
 from rootgen.sandbox.id_map import Caller
-from rootgen.sandbox.mounts import TOP
+from rootgen.sandbox.mounts import LOCALTIME, MACHINE_ID, TOP
 from rootgen.sandbox.options import wants_groups
 from rootgen.sandbox.reading import Reading
 from rootgen.sandbox.rlimit import read_rlimits
@@ -19,7 +19,7 @@ from rootgen.sandbox.rlimit import read_rlimits
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rootgen.sandbox.launch import Root
+    from rootgen.sandbox.launch import DeviceNode, Root
     from rootgen.sandbox.limits import LimitFacts
     from rootgen.sandbox.options import Options
     from rootgen.sandbox.rlimit import Pair
@@ -40,7 +40,8 @@ class Facts(NamedTuple):
     namespace, whose ids are ``all_ids``); ``setgroups``: it may choose its
     groups. ``capabilities`` is the caller's effective set; ``limits`` is None
     where no cgroup is needed, ``rlimits`` are the caller's own.
-    ``uplinks`` are the programs for ``--net`` that are installed, by name.
+    ``machine_id`` and ``localtime`` (a path) are set where the root keeps an
+    empty file for them. ``uplinks`` are the programs for ``--net`` that are installed, by name.
     ``missing`` are the mount points at the tree's top that it lacks;
     ``directories`` those of the bind sources that are directories.
     """
@@ -62,6 +63,9 @@ class Facts(NamedTuple):
     uplinks: tuple[tuple[str, str], ...] = ()
     resolver: str = ""
     time_namespaces: bool = True
+    devices: tuple[DeviceNode, ...] = ()
+    machine_id: str = ""
+    localtime: str = ""
 
 
 def read_facts(root: Root, options: Options, environ: Mapping[str, str]) -> Facts:
@@ -70,6 +74,8 @@ def read_facts(root: Root, options: Options, environ: Mapping[str, str]) -> Fact
         accounts = _read_accounts(reading)
         # In a stack they are made in the upper directory: nothing of them is left.
         missing = () if root.stacked else tuple(name for name in TOP if not reading.has(name))
+        wants_id = _is_empty_file(reading, MACHINE_ID)
+        wants_zone = _is_empty_file(reading, LOCALTIME) and os.path.isfile(LOCALTIME)
     effective = capability.effective()
     privileged = os.geteuid() == 0 and _has(effective, "SYS_ADMIN")
     all_ids = _initial_user_namespace()
@@ -91,6 +97,9 @@ def read_facts(root: Root, options: Options, environ: Mapping[str, str]) -> Fact
         uplinks=_read_uplinks(environ) if options.network not in ("none", "host") else (),
         time_namespaces=os.path.exists("/proc/self/timens_offsets"),
         resolver=_read_resolver() if options.network != "none" else "",
+        devices=_read_devices(options) if options.devices else (),
+        machine_id=os.urandom(16).hex() if wants_id else "",
+        localtime=LOCALTIME if wants_zone else "",
     )
 
 
@@ -192,6 +201,23 @@ def _read_in_tree(reading: Reading, name: str) -> tuple[bytes | None, str]:
         return None, error.strerror or str(error)
     finally:
         os.close(place)
+
+
+def _is_empty_file(reading: Reading, path: str) -> bool:
+    """Say whether the root has an empty file there, and no link on the way: a place for ours."""
+    try:
+        place = reading.open_beneath(path)
+    except OSError:
+        return False
+    facts = os.fstat(place)
+    os.close(place)
+    return facts.st_mode & _FORMAT == _REGULAR and facts.st_size == 0
+
+
+def _read_devices(options: Options) -> tuple[DeviceNode, ...]:
+    from rootgen.sandbox.device import read_devices  # few launches have any
+
+    return read_devices(options.devices)
 
 
 def _is_program(reading: Reading, name: str) -> bool:

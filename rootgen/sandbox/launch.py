@@ -89,6 +89,19 @@ class Node(NamedTuple):
     mode: int = 0o666
 
 
+class DeviceNode(NamedTuple):
+    """A device of the host, bound read-only: its mode and its owner stay, its use is as they allow.
+
+    It is what ``major``, ``minor`` and ``block`` (else character) say, or is refused.
+    """
+
+    source: str
+    target: str
+    major: int
+    minor: int
+    block: bool = False
+
+
 class Link(NamedTuple):
     """One symbolic link on a file system that we just mounted."""
 
@@ -116,7 +129,7 @@ class Terminal(NamedTuple):
     path: str = "/dev/console"
 
 
-Step = Mount | Node | Link | Protect | Text | Terminal
+Step = Mount | Node | DeviceNode | Link | Protect | Text | Terminal
 
 
 class Credentials(NamedTuple):

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from rootgen.sandbox.launch import Step
+    from rootgen.sandbox.options import Tmpfs
 
+# Where a tree that keeps these files empty gets some of the launch's own.
+MACHINE_ID = "/etc/machine-id"
+LOCALTIME = "/etc/localtime"
 MANIFEST = "/var/lib/rootgen/manifest.json"
 
 # The names at the tree's top that the standard mounts are mounted on.
@@ -110,7 +114,11 @@ def protections() -> Iterator[Step]:
         yield Protect(path, masked=False)
 
 
-def extra_tmpfs(targets: Iterable[str]) -> Iterator[Step]:
+def extra_tmpfs(wanted: Iterable[Tmpfs]) -> Iterator[Step]:
     """Yield the mounts of ``--tmpfs``."""
-    for target in targets:
-        yield Mount("tmpfs", target, "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777")
+    for one in wanted:
+        numbers = [(name, getattr(one, name)) for name in ("size", "uid", "gid", "nr_inodes")]
+        words = [f"mode={one.mode:o}", *(f"{name}={value}" for name, value in numbers if value)]
+        flags = MS_NOSUID | MS_NODEV
+        flags |= (MS_RDONLY if one.read_only else 0) | (0 if one.executable else MS_NOEXEC)
+        yield Mount("tmpfs", one.target, "tmpfs", flags, ",".join(words))

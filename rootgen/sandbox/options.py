@@ -25,6 +25,30 @@ class Bind(NamedTuple):
     read_only: bool = False
 
 
+class Tmpfs(NamedTuple):
+    """One ``--tmpfs``: an empty file system in memory at ``target`` (tmpfs(5)).
+
+    ``size`` in bytes, 0: half of the memory; ``nr_inodes``: how many files,
+    0: as many as have place; ``mode``, ``uid`` and ``gid`` are its top's.
+    """
+
+    target: str
+    size: int = 0
+    mode: int = 0o1777
+    uid: int = 0
+    gid: int = 0
+    nr_inodes: int = 0
+    read_only: bool = False
+    executable: bool = True
+
+
+class Device(NamedTuple):
+    """One ``--device``: a device of the host, or a directory of them, and where it is inside."""
+
+    source: str
+    target: str
+
+
 class IoLimit(NamedTuple):
     """One ``--io``: a block device, or any path on its file system, and what may go through it.
 
@@ -68,7 +92,8 @@ class Options(NamedTuple):
     """
 
     binds: tuple[Bind, ...] = ()
-    tmpfs: tuple[str, ...] = ()
+    tmpfs: tuple[Tmpfs, ...] = ()
+    devices: tuple[Device, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
     clear_env: bool = False
     user: str = ""

@@ -12,7 +12,7 @@ import pytest
 from rootgen.sandbox.compose import compose_launch
 from rootgen.sandbox.explain import explain_json, explain_lines, quote
 from rootgen.sandbox.limits import Hierarchy, LimitFacts
-from rootgen.sandbox.options import Bind, Options
+from rootgen.sandbox.options import Bind, Options, Tmpfs
 from tests.sandbox.case import ALONE, RANGED, ROOT
 from tests.sandbox.tree import launch
 
@@ -54,7 +54,7 @@ def test_json(tree: Path) -> None:
 
 OPTIONS = Options(
     binds=(Bind("/srv/it's", "/mnt/a b", read_only=True),),
-    tmpfs=("/scratch",),
+    tmpfs=(Tmpfs("/scratch"),),
     env=(("GREETING", "good day; rm -rf /"), ("BELL", "\x07\n")),
     user="app",
     workdir="/home/app",

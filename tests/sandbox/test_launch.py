@@ -12,7 +12,7 @@ from rootgen.linux.mount import MS_NODEV, MS_NOSUID, MS_RDONLY
 from rootgen.sandbox.compose import compose_launch
 from rootgen.sandbox.explain import explain_lines
 from rootgen.sandbox.launch import Credentials, Mount, Node, Protect, Terminal
-from rootgen.sandbox.options import Bind, Options
+from rootgen.sandbox.options import Bind, Options, Tmpfs
 from tests.sandbox.case import ALONE, RANGED, ROOT
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def test_order() -> None:
     """What is asked for comes after what every tree has, and the manifest's guard last of all."""
     options = Options(
         binds=(Bind("/home/me", "/tmp/deep/er"), Bind("/etc/hosts", "/etc/hosts", read_only=True)),
-        tmpfs=("/var",),
+        tmpfs=(Tmpfs("/var"),),
     )
     launch = _launch(ROOT._replace(directories=frozenset(("/home/me",))), options)
     assert launch.steps[-4:] == (

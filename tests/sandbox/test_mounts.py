@@ -226,3 +226,145 @@ def test_bind_through_a_link(tree: Path) -> None:
     assert b"name what it leads to, /usr/lib/file, or make /opt a directory" in done.stderr
     options = ["--bind", "/etc/hosts:/usr/lib/file"]
     assert output(tree, "cat", "/opt/file", options=options).split()[0] == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("options", "shown"),
+    [
+        ("", "1777 0 0 rw,nosuid,nodev"),
+        ("mode=751,uid=7,gid=5", "751 7 5 rw,nosuid,nodev"),
+        ("ro,noexec", "1777 0 0 ro,nosuid,nodev,noexec"),
+        ("size=1M,nr_inodes=50,rw,exec,nosuid,nodev", "1777 0 0 rw,nosuid,nodev"),
+    ],
+)
+def test_tmpfs_options(tree: Path, options: str, shown: str) -> None:
+    """--tmpfs takes docker's options; never nosuid and nodev away."""
+    script = "stat -c '%a %u %g' /scratch; grep ' /scratch ' /proc/mounts"
+    found = shell(tree, script, ["--tmpfs", f"/scratch:{options}"]).split()
+    assert " ".join(found[:3]) == " ".join(shown.split()[:3])
+    flags = found[6].split(",")
+    assert [one for one in flags if one in {"rw", "ro", "nosuid", "nodev", "noexec"}] == (
+        shown.split()[3].split(",")
+    )
+    if "size" in options:
+        assert {"size=1024k", "nr_inodes=50"} <= set(flags)
+
+
+@pytest.mark.parametrize(
+    "written", ["/x:suid", "/x:size=", "/x:size=-1", "/x:mode=9", "/x:mode=77777", "/x:dev", "x:ro"]
+)
+def test_tmpfs_that_is_none(tree: Path, written: str) -> None:
+    """What it cannot have is wrong usage, which names it."""
+    done = launch(tree, "true", options=["--tmpfs", written])
+    assert done.returncode == 2
+    assert b"--tmpfs" in done.stderr
+
+
+def test_tmpfs_that_is_full(tree: Path) -> None:
+    """Its size is a bound."""
+    script = "dd if=/dev/zero of=/scratch/x bs=1M count=3; wc -c </scratch/x"
+    done = launch(tree, "sh", "-c", script, options=["--tmpfs", "/scratch:size=1M"])
+    assert b"No space left on device" in done.stderr
+    assert done.stdout == b"1048576\n"
+
+
+@pytest.mark.parametrize(
+    ("written", "place"),
+    [
+        ("/dev/zero", "/dev/zero"),
+        ("/dev/zero:/dev/other", "/dev/other"),
+        ("/dev/zero:/srv/deep/zero:rwm", "/srv/deep/zero"),
+        ("/dev/zero:rw", "/dev/zero"),
+    ],
+)
+def test_device_of_the_host(tree: Path, written: str, place: str) -> None:
+    """A device is there under its name or another, can be read and written, and cannot be changed.
+
+    Beneath /dev nothing of it is left in the tree.
+    """
+    before = Path("/dev/zero").stat()
+    script = f"head -c 3 {place} | od -An -tx1 && echo x >{place} && stat -c %t:%T {place}"
+    options = ["--device", written]
+    assert shell(tree, script, options).split() == ["00", "00", "00", "1:5"]
+    if written != "/dev/zero":
+        done = launch(tree, "sh", "-c", f"chmod 600 {place}; chown 5 {place}", options=options)
+        assert done.stderr.count(b"Read-only file system") + done.stderr.count(b"not perm") == 2
+    after = Path("/dev/zero").stat()
+    assert (after.st_mode, after.st_uid) == (before.st_mode, before.st_uid)
+    assert list((tree / "dev").iterdir()) == []
+
+
+def test_devices_of_a_directory(tree: Path, tmp_path: Path) -> None:
+    """Of a directory all devices are shown, and what is none is not."""
+    shown = shell(tree, "cd /dev/all && ls -R . | sort", ["--device", "/dev/pts:/dev/all"])
+    assert "ptmx" in shown.split()
+    (tmp_path / "file").touch()
+    done = launch(tree, "true", options=["--device", str(tmp_path)])
+    assert done.returncode == 125
+    assert b"there is no device in this directory" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("written", "status", "told"),
+    [
+        ("/etc/passwd", 125, b"it is no device"),
+        ("/dev/none", 125, b"No such file"),
+        ("/dev/zero:r", 2, b"only rw and rwm"),
+        ("/dev/zero:/dev/x:w", 2, b"only rw and rwm"),
+        ("/dev/zero:dev", 2, b"absolute path"),
+        ("a:b:c:d", 2, b"HOST:DEST"),
+    ],
+)
+def test_device_that_is_none(tree: Path, written: str, status: int, told: bytes) -> None:
+    """What cannot be had is refused, and said."""
+    done = launch(tree, "true", options=["--device", written])
+    assert done.returncode == status
+    assert told in done.stderr
+
+
+def test_disk_is_the_hosts(tree: Path) -> None:
+    """Without --device no disk is there; with it, its mode and owner decide, as outside."""
+    disk = next((one for one in Path("/dev").iterdir() if one.is_block_device()), None)
+    assert disk is not None
+    script = 'for one in /dev/* /dev/*/*; do [ -b "$one" ] && echo "$one"; done; true'
+    assert shell(tree, script) == ""
+    done = launch(
+        tree, "head", "-c", "1", str(disk), options=["--device", str(disk), "--cap-drop", "ALL"]
+    )
+    readable = os.geteuid() == 0 and disk.stat().st_uid == 0
+    assert (done.returncode == 0) == readable
+
+
+def test_machine_id(tree: Path) -> None:
+    """A tree that keeps an empty file for it gets a number, each time another."""
+    (tree / "etc/machine-id").touch()
+    numbers = {output(tree, "cat", "/etc/machine-id") for _ in range(3)}
+    assert len(numbers) == 3
+    assert all(len(one) == 32 and int(one, 16) for one in numbers)
+    host = Path("/etc/machine-id")
+    assert not host.exists() or host.read_text().strip() not in numbers
+    done = launch(tree, "sh", "-c", "echo x >/etc/machine-id")
+    assert b"Read-only file system" in done.stderr
+    assert (tree / "etc/machine-id").read_bytes() == b""
+    (tree / "etc/machine-id").write_text("of the tree\n")
+    assert output(tree, "cat", "/etc/machine-id") == "of the tree"
+
+
+def test_no_machine_id(tree: Path, tmp_path: Path) -> None:
+    """Where there is none nothing is made, and no link is followed out."""
+    shell(tree, "! test -e /etc/machine-id")
+    assert not (tree / "etc/machine-id").exists()
+    (tmp_path / "outside").touch()
+    (tree / "etc/machine-id").symlink_to(tmp_path / "outside")
+    output(tree, "true")
+    assert (tmp_path / "outside").read_bytes() == b""
+
+
+def test_time_zone(tree: Path) -> None:
+    """A tree that keeps an empty file for it has the host's time zone, read-only."""
+    (tree / "etc/localtime").touch()
+    host = Path("/etc/localtime")
+    expected = host.read_bytes() if host.exists() else b""
+    assert launch(tree, "cat", "/etc/localtime").stdout == expected
+    (tree / "etc/localtime").write_bytes(b"own")
+    assert launch(tree, "cat", "/etc/localtime").stdout == b"own"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.explain.shell import quote
-from rootgen.sandbox.launch import Link, Mount, Node, Protect, Text
-from rootgen.sandbox.mounts import MANIFEST
+from rootgen.sandbox.launch import DeviceNode, Link, Mount, Node, Protect, Text
+from rootgen.sandbox.mounts import LOCALTIME, MACHINE_ID, MANIFEST
 from rootgen.sandbox.place import flag_words
 
 if TYPE_CHECKING:
@@ -79,10 +79,16 @@ def _heading(step: Step) -> str:
             return "The tree's manifest is a claim that its own programs may not rewrite."
         case Protect(masked=True):
             return "What of the kernel's own files tells of the host is hidden."
+        case Text(path=path) if path == MACHINE_ID:
+            return "The tree keeps a place for a machine's number: it gets one of this launch."
         case Text():
             return "How names are resolved in its network is shown; the tree's own file stays."
         case Protect():
             return "What turns knobs of the kernel, which all containers share, is read-only."
+        case DeviceNode():
+            return "Devices that were asked for are shown; who may use them their modes say."
+        case Mount(bind=True, target=target) if target == LOCALTIME:
+            return "The tree keeps a place for the time zone: it gets the host's."
         case Mount(bind=True, target=target) if not target.startswith("/dev/"):
             return "What was asked for of the host is shown."
         case _:
@@ -96,6 +102,10 @@ def step_commands(step: Step) -> tuple[str, ...]:
             return _mount_commands(step)
         case Node(path, major, minor, mode):
             return (f"mknod -m {mode:o} {_ROOT}{quote(path)} c {major} {minor}",)
+        case DeviceNode(source, target):
+            place = f"{_ROOT}{quote(target)}"
+            return (f"mount --bind {quote(source)} {place}",
+                    f"mount -o remount,bind,ro,nosuid,noexec {place}")  # fmt: skip
         case Link(path, target):
             return (f"ln -s {quote(target)} {_ROOT}{quote(path)}",)
         case Text(path, content):
