@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -107,13 +106,13 @@ def bus(tmp_path: Path) -> Iterator[str]:
         "<allow own='*'/><allow eavesdrop='true'/></policy></busconfig>"
     )
     command = [program, f"--config-file={tmp_path}/conf", "--nofork", "--nopidfile"]
-    daemon = subprocess.Popen(command)
-    while not path.exists():
-        assert daemon.poll() is None
-        time.sleep(0.01)
+    daemon = subprocess.Popen([*command, "--print-address"], stdout=subprocess.PIPE)
+    assert daemon.stdout is not None
+    # It tells its address when it listens there.
+    assert daemon.stdout.readline().startswith(b"unix:path=")
     yield str(path)
     daemon.terminate()
-    daemon.wait(timeout=20)
+    daemon.communicate(timeout=20)
 
 
 def test_real_bus(bus: str) -> None:
