@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rootgen.api.diff import diff
     from rootgen.api.launched import Completed, Launched, launch, run
     from rootgen.api.make import MakeRequest, MakeResult, make
+    from rootgen.api.pack import PackRequest, PackResult, pack
     from rootgen.api.why import why
     from rootgen.errors import RootgenError
     from rootgen.sandbox.options import Bind, Options, Port
@@ -35,6 +36,8 @@ __all__ = [
     "MakeRequest",
     "MakeResult",
     "Options",
+    "PackRequest",
+    "PackResult",
     "Port",
     "Resolver",
     "RootgenError",
@@ -45,6 +48,7 @@ __all__ = [
     "diff",
     "launch",
     "make",
+    "pack",
     "retained",
     "run",
     "why",
@@ -58,6 +62,8 @@ _PLACES = {
     "Launched": "rootgen.api.launched",
     "MakeRequest": "rootgen.api.make",
     "MakeResult": "rootgen.api.make",
+    "PackRequest": "rootgen.api.pack",
+    "PackResult": "rootgen.api.pack",
     "Options": "rootgen.sandbox.options",
     "Port": "rootgen.sandbox.options",
     "Resolver": "rootgen.api.deps",
@@ -69,6 +75,7 @@ _PLACES = {
     "diff": "rootgen.api.diff",
     "launch": "rootgen.api.launched",
     "make": "rootgen.api.make",
+    "pack": "rootgen.api.pack",
     "retained": "rootgen.api.deps_graph",
     "run": "rootgen.api.launched",
     "why": "rootgen.api.why",

@@ -12,6 +12,7 @@
 ``why``        a tree and a path → the chains that brought it
 ``check``      a tree → drift, and what no longer resolves
 ``diff``       two trees → what makes one of the other
+``pack``       a tree → one file (tar, …), with the manifest's owners
 ``profile``    the shipped profiles, and the mistakes of any
 ``targets``    what people type → paths within the root that is read
 ``lacking``    what was not found → one message

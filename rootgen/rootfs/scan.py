@@ -127,16 +127,19 @@ def scan_tree(directory: str, *, trusting: bool = True, progress: Progress | Non
     return seen.plan if manifest is None else intended(seen, manifest.plan)
 
 
-def look(root: int, *, progress: Progress | None = None) -> Seen:
+def look(root: int, *, contents: bool = True, progress: Progress | None = None) -> Seen:
     """Read all of the open tree ``root``; raise TreeError where it is past all bounds.
 
-    No link is followed and no other file system is entered.
+    No link is followed and no other file system is entered. Without
+    ``contents`` no file is opened, and none has a digest.
     """
     with Work() as work:
-        looking = _Looking(root, work, progress)
+        looking = _Looking(root, work if contents else None, progress)
         looking.run()
         plan = looking.plan(work.results())
-    unread = frozenset(entry.path for entry in plan.files() if not entry.sha256)
+    unread: frozenset[str] = frozenset()
+    if contents:
+        unread = frozenset(entry.path for entry in plan.files() if not entry.sha256)
     return Seen(plan, looking.owner, looking.unheld.all(), unread)
 
 
@@ -183,7 +186,7 @@ def _intended(entry: Entry, claim: Entry | None, seen: Seen, *, ordinary: bool) 
 class _Looking:
     """One reading of a tree: entries by path, names of one inode together."""
 
-    def __init__(self, root: int, work: Work, progress: Progress | None) -> None:
+    def __init__(self, root: int, work: Work | None, progress: Progress | None) -> None:
         self.unheld = Notes()
         status = os.fstat(root)
         self.owner = (status.st_uid, status.st_gid)
@@ -259,6 +262,10 @@ class _Looking:
         names = self._names.setdefault(identity, []) if status.st_nlink > 1 else []
         names.append(path)
         if len(names) > 1:
+            return
+        if self._work is None:
+            place = f"/proc/self/fd/{directory}/{name}"
+            self._entries[path] = self._entry(path, status, place)
             return
         try:
             descriptor = os.open(name, FILE, dir_fd=directory)
