@@ -109,6 +109,10 @@ LAUNCH_OPTIONS = (
         ("--kill-after",), "kill_after", metavar="DURATION",
         help="Kill what SIGTERM did not end after this time; 137.  [default: 10s]",
     ),
+    Option(
+        ("--seccomp",), "seccomp", metavar="none|FILE",
+        help="Have this filter of system calls (OCI JSON), or none.  [default: as Docker's]",
+    ),
     flag("--explain", "Do nothing; tell each step, with the shell command that would do the same."),
     flag("--json", "With --explain: the steps as JSON.", dest="as_json"),
 )  # fmt: skip

@@ -10,6 +10,7 @@ Vocabulary: ``libc`` (the C library, raw system calls and their numbers);
 ``mount`` (mounts, their flags, *pivot_root*); ``namespace`` (*clone* into
 new namespaces, set their ids' maps, join them); ``process`` (prctl,
 descriptors, signals as descriptors); ``capability`` (the sets of
-``capabilities(7)``); ``network`` (the loopback interface); ``message``
-(messages that carry descriptors).
+``capabilities(7)``); ``seccomp`` (a *filter* of system calls),
+``landlock`` (a *domain* that opens only some files), ``keyring``;
+``network`` (the loopback interface); ``message`` (messages that carry descriptors).
 """

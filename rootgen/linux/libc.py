@@ -30,6 +30,9 @@ FSMOUNT = 432
 CLOSE_RANGE = 436
 OPENAT2 = 437
 MOUNT_SETATTR = 442
+LANDLOCK_CREATE_RULESET = 444
+LANDLOCK_ADD_RULE = 445
+LANDLOCK_RESTRICT_SELF = 446
 
 
 class Numbers(NamedTuple):
@@ -38,26 +41,32 @@ class Numbers(NamedTuple):
     clone: int
     pivot_root: int
     renameat2: int
+    seccomp: int
+    keyctl: int
     # clone(2), "C library/kernel differences": s390 takes the stack before the flags.
     stack_first: bool = False
 
 
-_GENERIC = Numbers(clone=220, pivot_root=41, renameat2=276)
+_GENERIC = Numbers(clone=220, pivot_root=41, renameat2=276, seccomp=277, keyctl=219)
 # By os.uname().machine, and whether this process is a 64-bit one (i386 Python on x86_64).
 _NUMBERS = {
-    ("x86_64", True): Numbers(clone=56, pivot_root=155, renameat2=316),
-    ("x86_64", False): Numbers(clone=120, pivot_root=217, renameat2=353),
-    ("i686", False): Numbers(clone=120, pivot_root=217, renameat2=353),
+    ("x86_64", True): Numbers(clone=56, pivot_root=155, renameat2=316, seccomp=317, keyctl=250),
+    ("x86_64", False): Numbers(clone=120, pivot_root=217, renameat2=353, seccomp=354, keyctl=288),
+    ("i686", False): Numbers(clone=120, pivot_root=217, renameat2=353, seccomp=354, keyctl=288),
     ("aarch64", True): _GENERIC,
-    ("aarch64", False): Numbers(clone=120, pivot_root=218, renameat2=382),
-    ("armv7l", False): Numbers(clone=120, pivot_root=218, renameat2=382),
-    ("armv6l", False): Numbers(clone=120, pivot_root=218, renameat2=382),
+    ("aarch64", False): Numbers(clone=120, pivot_root=218, renameat2=382, seccomp=383, keyctl=311),
+    ("armv7l", False): Numbers(clone=120, pivot_root=218, renameat2=382, seccomp=383, keyctl=311),
+    ("armv6l", False): Numbers(clone=120, pivot_root=218, renameat2=382, seccomp=383, keyctl=311),
     ("riscv64", True): _GENERIC,
     ("loongarch64", True): _GENERIC,
-    ("ppc64le", True): Numbers(clone=120, pivot_root=203, renameat2=357),
-    ("ppc64", True): Numbers(clone=120, pivot_root=203, renameat2=357),
-    ("s390x", True): Numbers(clone=120, pivot_root=217, renameat2=347, stack_first=True),
-    ("mips64", True): Numbers(clone=5055, pivot_root=5151, renameat2=5311),
+    ("ppc64le", True): Numbers(clone=120, pivot_root=203, renameat2=357, seccomp=358, keyctl=271),
+    ("ppc64", True): Numbers(clone=120, pivot_root=203, renameat2=357, seccomp=358, keyctl=271),
+    ("s390x", True): Numbers(
+        clone=120, pivot_root=217, renameat2=347, seccomp=348, keyctl=280, stack_first=True
+    ),
+    ("mips64", True): Numbers(
+        clone=5055, pivot_root=5151, renameat2=5311, seccomp=5312, keyctl=5241
+    ),
 }
 
 

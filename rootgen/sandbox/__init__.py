@@ -5,17 +5,18 @@ and the tree say, read beforehand) are composed into a ``launch``: every
 step, in its order, as data. ``explain`` tells it; ``perform`` does it.
 
 Pure: ``options``, ``launch``, ``compose``, ``mounts``, ``id_map``,
-``account`` (passwd and group), ``environment``, ``limits``, ``explain``,
-``uplink`` (the way out of its network),
-``deadline`` (what a launch whose time is over is sent). Reading: ``facts``,
-``cgroup_facts``. Doing: ``perform`` (the launcher, outside), ``start`` (its
-child made and let begin), ``inside`` (that child, process 1 of the new
-namespaces, up to the exec), ``place`` (mounts beneath a tree that nobody trusts), ``root`` (the
-change of root), ``command`` (the program, found and looked at), ``program``
-(the program, started),
-``cgroup`` (limits), ``relay`` (the terminal), ``attach`` (the
-program of an uplink), ``text`` (files of a launch's own), ``report`` (errors from
-inside), ``nearest`` (what a name that was not found may have meant).
+``account`` (passwd and group), ``environment``, ``limits``, ``allowance``
+(what the program may do at most), ``seccomp`` (filters of system calls),
+``explain``, ``uplink`` (the way out of its network), ``deadline`` (what a
+launch whose time is over is sent). Reading: ``facts``, ``cgroup_facts``.
+Doing: ``perform`` (the launcher, outside), ``start`` (its child made and let
+begin), ``inside`` (that child, process 1 of the new namespaces, up to the
+exec), ``place`` (mounts beneath a tree that nobody trusts), ``root`` (the
+change of root), ``privileges`` and ``confine`` (what is given up for good),
+``command`` (the program, found and looked at), ``program`` (the program,
+started), ``cgroup`` (limits), ``relay`` (the terminal), ``attach`` (the
+program of an uplink), ``text`` (files of a launch's own), ``report`` (errors
+from inside), ``nearest`` (what a name that was not found may have meant).
 
 Several at once, and without the caller: ``serve`` (the launch server of the
 Python API), ``supervise`` (the process that keeps a launch that goes on),

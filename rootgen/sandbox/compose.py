@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from rootgen.errors import LaunchError, UsageError
-from rootgen.linux.capability import NAMES, mask
+from rootgen.errors import LaunchError
+from rootgen.linux.capability import mask
 from rootgen.linux.mount import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY
 from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.account import find_account
+from rootgen.sandbox.allowance import (
+    compose_capabilities,
+    compose_filters,
+    compose_landlock,
+    lets_through,
+)
 from rootgen.sandbox.environment import compose_environment
 from rootgen.sandbox.id_map import choose_id_map, is_mapped
 from rootgen.sandbox.launch import Credentials, IdMap, Launch, Mount, Protect, Step, Text, TimeLimit
@@ -29,20 +35,6 @@ if TYPE_CHECKING:
     from rootgen.sandbox.options import Options
     from rootgen.sandbox.uplink import Uplink
 
-# podman's default (containers.conf(5), default_capabilities).
-DEFAULT_CAPABILITIES = (
-    "CHOWN",
-    "DAC_OVERRIDE",
-    "FOWNER",
-    "FSETID",
-    "KILL",
-    "SETGID",
-    "SETUID",
-    "SETPCAP",
-    "NET_BIND_SERVICE",
-    "SYS_CHROOT",
-    "SETFCAP",
-)
 _HOSTNAME = "rootgen"
 _UMASK = 0o022
 _TTY_GROUP = 5
@@ -52,6 +44,8 @@ def compose_launch(command: Sequence[str], options: Options, facts: Facts) -> La
     """Return the Launch of ``command`` in the tree; raise LaunchError or UsageError."""
     id_map = None if facts.privileged else choose_id_map(facts.caller)
     account = find_account(options.user, facts.accounts)
+    capabilities = compose_capabilities(options, facts)
+    filters = compose_filters(options, facts, capabilities)
     return Launch(
         namespaces=_namespaces(options, facts, user=id_map is not None),
         id_map=id_map,
@@ -68,7 +62,7 @@ def compose_launch(command: Sequence[str], options: Options, facts: Facts) -> La
         steps=tuple(_steps(options, facts, id_map)),
         pivot=options.pivot,
         credentials=_checked_credentials(account.credentials, id_map, facts),
-        capabilities=_capabilities(options, facts),
+        capabilities=capabilities,
         umask=_UMASK,
         environment=compose_environment(
             facts.environ, account.home, options.env, clear=options.clear_env
@@ -76,6 +70,9 @@ def compose_launch(command: Sequence[str], options: Options, facts: Facts) -> La
         workdir=options.workdir or "/",
         command=tuple(command),
         terminal=facts.terminal,
+        filters=filters,
+        landlock=compose_landlock(options, facts, capabilities, filters),
+        keyring_needed=lets_through(filters, capabilities, "keyctl"),
         time_limit=_time_limit(options),
     )
 
@@ -204,33 +201,3 @@ def _map_words(lines: Iterable[tuple[int, int, int]]) -> str:
         f"{inside} to {inside + count - 1}" if count > 1 else f"{inside}"
         for inside, _, count in lines
     )
-
-
-def _capabilities(options: Options, facts: Facts) -> tuple[str, ...]:
-    """Return the capabilities that the program may have, in the kernel's order."""
-    added = {_capability(name, "--cap-add") for name in options.cap_add}
-    dropped = {_capability(name, "--cap-drop") for name in options.cap_drop}
-    base: Iterable[str] = () if "ALL" in dropped else DEFAULT_CAPABILITIES
-    kept = set(NAMES if "ALL" in added else base) | added - {"ALL"}
-    kept -= dropped - {"ALL"}
-    if facts.privileged:
-        lacking = [name for name in sorted(kept) if not facts.capabilities & mask([name])]
-        refused = [name for name in lacking if name in added]
-        if refused:
-            raise LaunchError(
-                f"--cap-add {refused[0]}: the caller does not have it itself",
-                why=("what a process lacks it cannot pass on (capabilities(7))",),
-            )
-        kept -= set(lacking)
-    return tuple(name for name in NAMES if name in kept)
-
-
-def _capability(written: str, option: str) -> str:
-    name = written.upper().removeprefix("CAP_")
-    if name == "ALL" or name in NAMES:
-        return name
-    from difflib import get_close_matches
-
-    near = get_close_matches(name[:64], NAMES, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}?" if near else "see capabilities(7)"
-    raise UsageError(f"{option}: Linux has no capability '{written}'", hint=hint)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from rootgen.errors import LaunchError
-from rootgen.linux import capability
+from rootgen.linux import capability, landlock
 from rootgen.linux.mount import descriptor_path
 from rootgen.linux.process import has_no_new_privileges
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sandbox.account import Accounts
 from rootgen.sandbox.id_map import Caller
 from rootgen.sandbox.mounts import LOCALTIME, MACHINE_ID, TOP
-from rootgen.sandbox.options import wants_groups
+from rootgen.sandbox.options import NO_SECCOMP, wants_groups
 from rootgen.sandbox.reading import Reading
 from rootgen.sandbox.rlimit import read_rlimits
+from rootgen.sandbox.seccomp.machine import Machine, machine_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,12 +25,14 @@ if TYPE_CHECKING:
     from rootgen.sandbox.limits import LimitFacts
     from rootgen.sandbox.options import Options
     from rootgen.sandbox.rlimit import Pair
+    from rootgen.sandbox.seccomp.profile import Template
 
 # A passwd of 4 MiB has some 60,000 users; what is longer is not read to its end.
 _FILE_LIMIT = 4 << 20
 _REGULAR, _DIRECTORY = 0o100000, 0o040000
 _FORMAT = 0o170000
 _WHOLE_MAP = ["0", "0", "4294967295"]
+_BINFMT_MISC = "/proc/sys/fs/binfmt_misc"
 _HELPER_DIRECTORIES = ("/usr/bin", "/bin", "/usr/local/bin", "/usr/sbin", "/run/wrappers/bin")
 
 
@@ -44,6 +48,10 @@ class Facts(NamedTuple):
     empty file for them. ``uplinks`` are the programs for ``--net`` that are installed, by name.
     ``missing`` are the mount points at the tree's top that it lacks;
     ``directories`` those of the bind sources that are directories.
+    ``callers_terminal``: a standard stream is a terminal of the caller's, and
+    goes to the program as it is. ``profile`` is a seccomp profile of the
+    user's own, ``landlock`` the kernel's version of it, ``interpreters`` what
+    the kernel runs foreign programs with, opened when they were registered.
     """
 
     root: Root
@@ -56,6 +64,11 @@ class Facts(NamedTuple):
     environ: Mapping[str, str]
     accounts: Accounts
     terminal: bool
+    machine: Machine
+    callers_terminal: bool = False
+    profile: Template | None = None
+    landlock: int = 0
+    interpreters: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     directories: frozenset[str] = frozenset()
     limits: LimitFacts | None = None
@@ -76,6 +89,7 @@ def read_facts(root: Root, options: Options, environ: Mapping[str, str]) -> Fact
         missing = () if root.stacked else tuple(name for name in TOP if not reading.has(name))
         wants_id = _is_empty_file(reading, MACHINE_ID)
         wants_zone = _is_empty_file(reading, LOCALTIME) and os.path.isfile(LOCALTIME)
+    terminal = os.isatty(0) and os.isatty(1)
     effective = capability.effective()
     privileged = os.geteuid() == 0 and _has(effective, "SYS_ADMIN")
     all_ids = _initial_user_namespace()
@@ -89,7 +103,12 @@ def read_facts(root: Root, options: Options, environ: Mapping[str, str]) -> Fact
         capabilities=effective,
         environ=environ,
         accounts=accounts,
-        terminal=os.isatty(0) and os.isatty(1),
+        terminal=terminal,
+        machine=read_machine(),
+        callers_terminal=not terminal and any(map(os.isatty, (0, 1, 2))),
+        profile=_read_profile(options.seccomp),
+        landlock=landlock.version(),
+        interpreters=_read_interpreters(),
         missing=missing,
         directories=_directories([bind.source for bind in options.binds]),
         limits=_read_limits(options, privileged=privileged) if wants_groups(options) else None,
@@ -101,6 +120,42 @@ def read_facts(root: Root, options: Options, environ: Mapping[str, str]) -> Fact
         machine_id=os.urandom(16).hex() if wants_id else "",
         localtime=LOCALTIME if wants_zone else "",
     )
+
+
+def read_machine() -> Machine:
+    """Return the machine that this kernel is of."""
+    system = os.uname()
+    return machine_of(system.machine, system.release, little=sys.byteorder == "little")
+
+
+def _read_profile(path: str) -> Template | None:
+    if path in ("", NO_SECCOMP):
+        return None
+    from rootgen.sandbox.seccomp.oci import LIMIT, read_template  # a profile of the user's own
+
+    try:
+        with open(path, "rb") as file:
+            data = file.read(LIMIT + 1)
+    except OSError as error:
+        raise LaunchError(f"--seccomp {path}: {error.strerror}") from error
+    return read_template(data, path)
+
+
+def _read_interpreters() -> tuple[str, ...]:
+    """Return the interpreters that binfmt_misc keeps open (Documentation/admin-guide, flag F)."""
+    try:
+        names = os.listdir(_BINFMT_MISC)
+    except OSError:
+        return ()
+    found: set[str] = set()
+    for name in names:
+        if name in ("register", "status"):
+            continue
+        lines = _read_host(f"{_BINFMT_MISC}/{name}").decode("utf-8", "surrogateescape").split("\n")
+        fields = dict(line.partition(" ")[::2] for line in lines)
+        if "F" in fields.get("flags:", ""):
+            found.add(fields.get("interpreter", ""))
+    return tuple(sorted(found))
 
 
 def read_line_beneath(root: Root, path: str, limit: int) -> bytes | None:

@@ -16,6 +16,7 @@ import signal
 from rootgen.errors import LaunchError
 from rootgen.linux import capability, message, namespace, network, process
 from rootgen.named import TYPE_CHECKING
+from rootgen.sandbox import confine
 from rootgen.sandbox.build import build_root
 from rootgen.sandbox.place import failure
 from rootgen.sandbox.privileges import give_up_privileges
@@ -82,13 +83,17 @@ def _perform(launch: Launch, mask: Iterable[int], *, keep: bool) -> int:
     process.set_command_line(_COMMAND_LINE)
     _enter_namespaces(launch)
     kept = _open_namespaces(launch) if keep else ()
+    domain = confine.open_domain(launch.landlock)
     null, terminal, chrooted = _build_root(launch)
     raise_hard_limits(launch.rlimits)
     give_up_privileges(launch)
+    confine.enter_domain(domain, launch.landlock)
     # Who is not dumpable cannot be looked into from inside, whatever its ids
     # (PR_SET_DUMPABLE(2const)): /proc/1/exe and /proc/1/root lead to the host.
     process.set_dumpable(dumpable=False)
     _die_with_the_launcher()
+    # From here on process 1 calls nothing that the program may not call either.
+    confine.install_filters(launch.filters, late=False)
     program = start_program(launch, mask, terminal)
     message.send(_CHANNEL, STARTED_CHROOT if chrooted else STARTED, *kept)
     for descriptor in kept:

@@ -20,6 +20,7 @@ from rootgen.linux.path import open_beneath
 from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox import pty
 from rootgen.sandbox.cgroup import Groups
+from rootgen.sandbox.confine import install_filters
 from rootgen.sandbox.deadline import Deadline
 from rootgen.sandbox.perform import relay, supervise
 from rootgen.sandbox.place import failure
@@ -157,6 +158,8 @@ def _be_command(launch: Launch, mask: Iterable[int]) -> NoReturn:
         process.set_dumpable(dumpable=False)
         process.set_parent_death_signal(signal.SIGKILL)
         _end_where_nobody_listens()
+        # No Landlock: in a domain of its own it could not trace the others (landlock(7)).
+        install_filters(launch.filters, late=False)
         become_program(launch, mask, terminal)
     except LaunchError as error:
         message.send(_CHANNEL, pack_error(error))

@@ -11,6 +11,7 @@ from rootgen.named import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from rootgen.sandbox.limits import Limit
     from rootgen.sandbox.options import Rlimit
+    from rootgen.sandbox.seccomp.filter import Filter
     from rootgen.sandbox.uplink import Uplink
 
 
@@ -147,6 +148,21 @@ class TimeLimit(NamedTuple):
     kill_after: float
 
 
+class Landlock(NamedTuple):
+    """What Landlock forbids besides, where the kernel's ``version`` of it (0: none) can.
+
+    ``files``: to open what is not beneath the tree's root, a standard stream
+    or one of the ``interpreters``, files of the host that the kernel runs
+    foreign programs with; and to change mounts. ``sockets``: to connect to
+    abstract sockets of others in the same network.
+    """
+
+    version: int = 0
+    files: bool = False
+    sockets: bool = False
+    interpreters: tuple[str, ...] = ()
+
+
 class Launch(NamedTuple):
     """The whole of it, in the order in which it is done."""
 
@@ -176,5 +192,10 @@ class Launch(NamedTuple):
     workdir: str
     command: tuple[str, ...]
     terminal: bool
+    # What it may call, open and know of keys: those that ``keyring_needed`` says must be its own
+    # are else out of its reach anyhow
+    filters: tuple[Filter, ...] = ()
+    landlock: Landlock = Landlock()
+    keyring_needed: bool = False
     # Its end
     time_limit: TimeLimit | None = None

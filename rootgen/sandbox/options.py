@@ -8,6 +8,7 @@ PIVOT_WAYS = ("auto", "pivot_root", "chroot")
 # As docker stop and podman stop have it.
 KILL_AFTER = 10.0
 NETWORKS = ("none", "host", "pasta", "slirp4netns")
+NO_SECCOMP = "none"
 
 
 # cgroup-v2.rst, io.max: bytes and operations a second.
@@ -89,6 +90,7 @@ class Options(NamedTuple):
     before SIGKILL is sent.
     ``ephemeral``: what is written to the tree is kept in memory, and thrown
     away; of at most ``ephemeral_size`` bytes, where that is not 0.
+    ``seccomp`` is the path of a profile, ``none``, or empty for the default.
     """
 
     binds: tuple[Bind, ...] = ()
@@ -115,6 +117,7 @@ class Options(NamedTuple):
     rlimits: tuple[Rlimit, ...] = ()
     timeout: float | None = None
     kill_after: float = KILL_AFTER
+    seccomp: str = ""
 
 
 def wants_groups(options: Options) -> bool:

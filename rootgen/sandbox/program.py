@@ -9,6 +9,7 @@ from rootgen.errors import LaunchError, NotExecutableError
 from rootgen.linux.path import open_in_root
 from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.command import find_program
+from rootgen.sandbox.confine import install_filters
 from rootgen.sandbox.place import failure
 from rootgen.sandbox.report import pack_error, unpack_error
 from rootgen.sandbox.rlimit import HARMLESS, set_limits
@@ -30,12 +31,13 @@ def start_program(launch: Launch, mask: Iterable[int], terminal: int | None) -> 
     ``mask`` as the signals that it has blocked. Credentials, capabilities
     and the root are this process's, which has given up all that the program
     may not have: posix_spawn(3) then neither copies this process, which
-    took 2 ms, nor leaves anything to be told about a failing exec.
+    took 2 ms, nor leaves anything to be told about a failing exec. A filter
+    or a limit that is for the program alone takes a copy nevertheless.
     Raises LaunchError: NotFoundError, NotExecutableError.
     """
     path, environment = _find(launch)
     try:
-        if any(limit.name not in HARMLESS for limit in launch.rlimits):
+        if _has_its_own(launch):
             program = _fork_program(launch, mask, terminal)
         else:
             set_limits(launch.rlimits)
@@ -56,10 +58,18 @@ def start_program(launch: Launch, mask: Iterable[int], terminal: int | None) -> 
     return program
 
 
-def _fork_program(launch: Launch, mask: Iterable[int], terminal: int | None) -> int:
-    """Start the program with limits that process 1 could not work under; return its id.
+def _has_its_own(launch: Launch) -> bool:
+    """Say whether something is to be in force for the program, and not for process 1."""
+    return any(limit.name not in HARMLESS for limit in launch.rlimits) or any(
+        one.late for one in launch.filters
+    )
 
-    posix_spawn(3) sets none. The descriptor that tells an error is closed by a successful exec.
+
+def _fork_program(launch: Launch, mask: Iterable[int], terminal: int | None) -> int:
+    """Start the program with what process 1 could not work under; return its id.
+
+    posix_spawn(3) sets no limits and installs no filters. The descriptor
+    that tells an error is closed by a successful exec.
     """
     told, telling = os.pipe()
     program = os.fork()
@@ -67,7 +77,7 @@ def _fork_program(launch: Launch, mask: Iterable[int], terminal: int | None) -> 
         try:
             become_program(launch, mask, terminal)
         except LaunchError as refused:
-            os.write(telling, pack_error(refused))
+            os.write(telling, pack_error(refused))  # which the filter may not let through
         finally:
             os._exit(1)
     os.close(telling)
@@ -93,6 +103,8 @@ def become_program(launch: Launch, mask: Iterable[int], terminal: int | None) ->
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         set_limits(launch.rlimits)
+        # As late as can be: what is called before need not be allowed.
+        install_filters(launch.filters, late=True)
         os.execve(path, launch.command, environment)
     except (OSError, ValueError) as error:
         raise NotExecutableError(f"{path}: {getattr(error, 'strerror', error)}") from error

@@ -13,15 +13,19 @@ _BARE = [*_ALWAYS, "click", "typing", "re", "dataclasses", "pathlib", "yaml", "d
 _HELP = [*_ALWAYS, "yaml", "json", "hashlib", "ctypes", "difflib", "concurrent", "tempfile"]
 
 _CODE = """
-import sys
+import os, sys
 sys.argv = ["rootgen", *sys.argv[1:]]
 before = set(sys.modules)
+leave = os._exit
+def tell(status):
+    print("\\nloaded:", *sorted(set(sys.modules) - before), file=sys.stderr, flush=True)
+    leave(status)
+os._exit = tell  # how a command ends
 from rootgen.cli import main
 try:
     main()
 except SystemExit as end:
-    print("\\nloaded:", *sorted(set(sys.modules) - before))
-    sys.exit(end.code)
+    tell(end.code)
 """
 
 
@@ -34,7 +38,9 @@ def _loaded(*arguments: str) -> set[str]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return set(done.stdout.rpartition("loaded: ")[2].split())
+    _, told, modules = done.stderr.rpartition("loaded: ")
+    assert told
+    return set(modules.split())
 
 
 def _of(modules: set[str], names: list[str]) -> set[str]:

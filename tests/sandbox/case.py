@@ -7,6 +7,7 @@ from rootgen.sandbox.account import Accounts
 from rootgen.sandbox.facts import Facts
 from rootgen.sandbox.id_map import Caller
 from rootgen.sandbox.launch import Root
+from rootgen.sandbox.seccomp.machine import Machine
 
 PASSWD = b"root:x:0:0:root:/root:/bin/bash\napp:x:1000:1000::/home/app:/bin/sh\n"
 GROUP = b"root:x:0:\napp:x:1000:\naudio:x:2000:app,other\nfar:x:70000:app\n"
@@ -22,6 +23,8 @@ ROOT = Facts(
     environ={"TERM": "xterm", "SECRET": "token"},
     accounts=Accounts(PASSWD, GROUP),
     terminal=False,
+    machine=Machine("SCMP_ARCH_X86_64", (6, 1)),
+    landlock=7,
 )
 ALONE = ROOT._replace(
     caller=Caller(1234, 1234, "me"),

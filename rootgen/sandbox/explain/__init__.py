@@ -12,7 +12,6 @@ from rootgen.sandbox.explain.namespaces import namespace_lines
 from rootgen.sandbox.explain.program import program_lines
 from rootgen.sandbox.explain.root import root_lines
 from rootgen.sandbox.explain.shell import quote
-from rootgen.sandbox.explain.values import explain_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,6 +19,13 @@ if TYPE_CHECKING:
     from rootgen.sandbox.launch import Launch
 
 __all__ = ["explain_json", "explain_lines", "quote"]
+
+
+def explain_json(launch: Launch) -> dict[str, object]:
+    """Return the Launch as values for JSON: the same steps, in the same order."""
+    from rootgen.sandbox.explain.values import launch_values  # it needs json, which people do not
+
+    return launch_values(launch)
 
 
 def explain_lines(launch: Launch) -> Iterator[str]:

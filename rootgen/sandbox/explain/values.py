@@ -6,6 +6,8 @@ from rootgen.linux.mount import MS_RDONLY
 from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.launch import Mount
 from rootgen.sandbox.place import flag_words
+from rootgen.sandbox.seccomp.filter import profile_of
+from rootgen.sandbox.seccomp.oci import to_oci
 
 if TYPE_CHECKING:
     from rootgen.sandbox.launch import Launch, Step
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from rootgen.sandbox.uplink import Uplink
 
 
-def explain_json(launch: Launch) -> dict[str, object]:
+def launch_values(launch: Launch) -> dict[str, object]:
     """Return the Launch as values for JSON: the same steps, in the same order."""
     uid, gid, groups = launch.credentials
     return {
@@ -41,6 +43,12 @@ def explain_json(launch: Launch) -> dict[str, object]:
             "groups": None if groups is None else list(groups),
             "capabilities": list(launch.capabilities),
             "no_new_privileges": True,
+            "session_keyring": "new",
+            "landlock": launch.landlock._asdict(),
+            "seccomp": [
+                {"name": one.name, **to_oci(profile_of(one, launch.capabilities))}
+                for one in launch.filters
+            ],
             "umask": f"{launch.umask:04o}",
             "environment": dict(launch.environment),
             "workdir": launch.workdir,

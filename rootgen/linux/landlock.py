@@ -1,0 +1,87 @@
+"""Landlock: a process gives up opening what is not beneath some directories (landlock(7)).
+
+Rights are of files by their inodes, not of mounts or names, and count when
+something is opened: what is open stays so.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+from struct import pack
+
+from rootgen.linux.libc import (
+    LANDLOCK_ADD_RULE,
+    LANDLOCK_CREATE_RULESET,
+    LANDLOCK_RESTRICT_SELF,
+    check,
+    last_errno,
+    system_call,
+)
+
+# linux/landlock.h
+EXECUTE, WRITE_FILE, READ_FILE = 1 << 0, 1 << 1, 1 << 2
+TRUNCATE = 1 << 14
+IOCTL_DEV = 1 << 15
+# The rights that each version of the interface has (landlock(7), "VERSIONS"): 13, then one more.
+_BITS = {1: 13, 2: 14, 3: 15, 4: 15}
+_BITS_NOW = 16
+_SCOPE_ABSTRACT_UNIX_SOCKET = 1 << 0
+
+_CREATE_VERSION = 1
+_RULE_PATH_BENEATH = 1
+
+
+def version() -> int:
+    """Return the version of the kernel's interface; 0 where it has no Landlock, or it is off."""
+    result = system_call(LANDLOCK_CREATE_RULESET, None, 0, _CREATE_VERSION)
+    if result == -1 and last_errno() in (errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM):
+        return 0
+    return check(result, "landlock_create_ruleset")
+
+
+def file_rights(version: int) -> int:
+    """Return every right to files and directories that a version knows."""
+    return (1 << _BITS.get(version, _BITS_NOW)) - 1
+
+
+def create_ruleset(rights: int, *, scope_abstract_sockets: bool) -> int:
+    """Return a descriptor of a new set of rules, which denies ``rights`` but where a rule allows.
+
+    ``scope_abstract_sockets`` (version 6) denies connecting to abstract
+    sockets of processes outside as well. Raises OSError.
+    """
+    scoped = _SCOPE_ABSTRACT_UNIX_SOCKET if scope_abstract_sockets else 0
+    # struct landlock_ruleset_attr; as short as it can be, for older kernels.
+    attributes = pack("=QQQ", rights, 0, scoped) if scoped else pack("=Q", rights)
+    buffer = ctypes.create_string_buffer(attributes, len(attributes))
+    result = system_call(
+        LANDLOCK_CREATE_RULESET, ctypes.cast(buffer, ctypes.c_void_p), len(attributes), 0
+    )
+    return check(result, "landlock_create_ruleset")
+
+
+def allow(ruleset: int, place: int, rights: int) -> None:
+    """Allow ``rights`` for the file, or beneath the directory, that ``place`` is a descriptor of.
+
+    Raises OSError: EBADFD for what is on no file system that can be seen (a pipe, a socket), which
+    Landlock leaves alone anyway.
+    """
+    # struct landlock_path_beneath_attr is packed.
+    attributes = ctypes.create_string_buffer(pack("=Qi", rights, place), 12)
+    address = ctypes.cast(attributes, ctypes.c_void_p)
+    check(
+        system_call(LANDLOCK_ADD_RULE, ruleset, _RULE_PATH_BENEATH, address, 0), "landlock_add_rule"
+    )
+
+
+def restrict_self(ruleset: int) -> None:
+    """Enter a domain with these rules, for good; close their descriptor.
+
+    no_new_privs must be set. Raises OSError: E2BIG in the sixteenth domain within another.
+    """
+    try:
+        check(system_call(LANDLOCK_RESTRICT_SELF, ruleset, 0), "landlock_restrict_self")
+    finally:
+        os.close(ruleset)

@@ -1,0 +1,1 @@
+"""The default filters, compiled beforehand: made by ``python -m tests.tools.ready_filters``."""
