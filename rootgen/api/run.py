@@ -60,6 +60,12 @@ def compose_run(
     facts = read_facts(root, options, environ)
     if not terminal:
         facts = facts._replace(terminal=False)
+    if facts.submounts and tell is not None:
+        more = f" and {len(facts.submounts) - 1} more" if len(facts.submounts) > 1 else ""
+        tell(
+            f"what is mounted on {facts.submounts[0]}{more} is not seen inside: overlayfs shows "
+            "a directory without what is mounted in it"
+        )
     command = request.command or best_shell(root, dict(options.env).get("PATH", ""))
     return compose_launch(command, options, facts)
 

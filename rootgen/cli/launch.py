@@ -141,10 +141,13 @@ def request_of(root: str, command: tuple[str, ...], given: dict[str, Any]) -> Ru
 
 
 def _explain(request: RunRequest, *, as_json: bool) -> None:
+    from rootgen.api.owners import owner_notes
     from rootgen.cli.output import write_json, write_lines
     from rootgen.sandbox.explain import explain_json, explain_lines
 
     composed = compose_run(request, tell=tell)
+    for note in owner_notes(composed):
+        tell(note)
     if as_json:
         write_json({"rootgen": 1, "command": "run", "launch": explain_json(composed)})
     else:

@@ -7,7 +7,7 @@ import sys
 
 from rootgen.errors import LaunchError
 from rootgen.linux import capability, landlock
-from rootgen.linux.mount import descriptor_path
+from rootgen.linux.mount import descriptor_path, mount_points
 from rootgen.linux.process import has_no_new_privileges
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sandbox.account import Accounts
@@ -44,8 +44,9 @@ class Facts(NamedTuple):
     namespace, whose ids are ``all_ids``); ``setgroups``: it may choose its
     groups. ``capabilities`` is the caller's effective set; ``limits`` is None
     where no cgroup is needed, ``rlimits`` are the caller's own.
-    ``machine_id`` and ``localtime`` (a path) are set where the root keeps an
-    empty file for them. ``uplinks`` are the programs for ``--net`` that are installed, by name.
+    ``submounts`` are those beneath a stack. ``machine_id`` and ``localtime``
+    (a path) are set where the root keeps an empty file for them. ``uplinks``
+    are the programs for ``--net`` that are installed, by name.
     ``missing`` are the mount points at the tree's top that it lacks;
     ``directories`` those of the bind sources that are directories.
     ``callers_terminal``: a standard stream is a terminal of the caller's, and
@@ -77,6 +78,7 @@ class Facts(NamedTuple):
     resolver: str = ""
     time_namespaces: bool = True
     devices: tuple[DeviceNode, ...] = ()
+    submounts: tuple[str, ...] = ()
     machine_id: str = ""
     localtime: str = ""
 
@@ -117,6 +119,7 @@ def read_facts(root: Root, options: Options, environ: Mapping[str, str]) -> Fact
         time_namespaces=os.path.exists("/proc/self/timens_offsets"),
         resolver=_read_resolver() if options.network != "none" else "",
         devices=_read_devices(options) if options.devices else (),
+        submounts=_submounts(root) if root.stacked else (),
         machine_id=os.urandom(16).hex() if wants_id else "",
         localtime=LOCALTIME if wants_zone else "",
     )
@@ -164,20 +167,29 @@ def read_line_beneath(root: Root, path: str, limit: int) -> bytes | None:
     No link is followed; None where there is no such file. Raises LaunchError
     where the root is none.
     """
+    return _read_file(root, path, limit, line=True)
+
+
+def read_beneath(root: Root, path: str, limit: int) -> bytes | None:
+    """Return a regular file of the root, at most ``limit`` bytes; else as read_line_beneath."""
+    return _read_file(root, path, limit, line=False)
+
+
+def _read_file(root: Root, path: str, limit: int, *, line: bool) -> bytes | None:
     with Reading(root) as reading:
         try:
-            return _first_line(reading.open_beneath(path), limit)
+            return _content(reading.open_beneath(path), limit, line=line)
         except OSError:
             return None
 
 
-def _first_line(place: int, limit: int) -> bytes | None:
+def _content(place: int, limit: int, *, line: bool) -> bytes | None:
     try:
         if os.fstat(place).st_mode & _FORMAT != _REGULAR:
             return None
         descriptor = os.open(descriptor_path(place), os.O_RDONLY | os.O_CLOEXEC)
         with open(descriptor, "rb") as file:
-            return file.readline(limit).removesuffix(b"\n")
+            return file.readline(limit).removesuffix(b"\n") if line else file.read(limit)
     finally:
         os.close(place)
 
@@ -256,6 +268,12 @@ def _read_in_tree(reading: Reading, name: str) -> tuple[bytes | None, str]:
         return None, error.strerror or str(error)
     finally:
         os.close(place)
+
+
+def _submounts(root: Root) -> tuple[str, ...]:
+    """Return what is mounted beneath the directories of a stack: no part of it."""
+    tops = tuple(f"{os.path.realpath(layer).rstrip('/')}/" for layer in root.layers)
+    return tuple(point for point in mount_points() if point.startswith(tops) and point != "/")
 
 
 def _is_empty_file(reading: Reading, path: str) -> bool:

@@ -85,6 +85,10 @@ def _open_upper(upper: Upper, top: int) -> tuple[int, int]:
     return directory, work
 
 
+def _has_mounts(path: str) -> bool:
+    return any(point.startswith(f"{path.rstrip('/')}/") for point in mounts.mount_points())
+
+
 def _give(directory: int, uid: int, gid: int) -> None:
     try:
         os.fchown(directory, uid, gid)
@@ -98,6 +102,11 @@ def _refused(launch: Launch, error: OSError) -> LaunchError:
     hint = ""
     if error.errno == errno.ENODEV:
         hint = "this kernel has no overlayfs: modprobe overlay"
+    elif error.errno == errno.EINVAL and any(map(_has_mounts, launch.root.layers)):
+        hint = (
+            "the host has mounted something beneath it, and what that covers an ordinary user may "
+            "not see: be root, or launch a directory without mounts in it"
+        )
     elif error.errno == errno.EPERM and "userxattr" in launch.root_data:
         hint = "an ordinary user may do this from Linux 5.11 on: be root, or install fuse-overlayfs"
     return failure(f"stack {len(launch.root.layers)} directories by overlayfs", error, hint)

@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,11 +14,10 @@ import pytest
 from rootgen.api.run import RunRequest
 from rootgen.sandbox.options import Bind, Options
 from tests.sandbox.api import output_of, run_request
-from tests.sandbox.tree import command_line, output
+from tests.sandbox.tree import command_line, launch, output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 _PLACES = ("proc", "sys", "dev", "tmp", "etc", "var")
 
@@ -178,3 +178,65 @@ def test_noexec(tree: Path) -> None:
     assert b"mounted noexec" in done.stderr
     done = _where_mounted(mount, tree, "true", options=["--ephemeral"])
     assert done.returncode == 126
+
+
+def test_ephemeral_over_mounts(tree: Path) -> None:
+    """What the host has mounted in the tree is no part of a stack: said, and not seen."""
+    mount = "mount -t tmpfs x $tree/var; touch $tree/var/of-the-host"
+    done = _where_mounted(mount, tree, "ls", "/var", options=["--ephemeral"])
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == b""
+    assert f"what is mounted on {tree}/var is not seen inside".encode() in done.stderr
+
+
+@pytest.mark.parametrize("options", [(), ("--read-only",), ("--ephemeral",)])
+@pytest.mark.parametrize("kind", ["tmpfs", "overlay"])
+def test_tree_on_another_file_system(tree: Path, kind: str, options: Sequence[str]) -> None:
+    """A tree may be on a tmpfs, or on an overlay as in a container."""
+    own = "" if os.geteuid() == 0 else ",userxattr"
+    mount = "mount -t tmpfs x $tree/mnt; cp -a $tree/bin $tree/lib* $tree/etc $tree/mnt; "
+    if kind == "overlay":
+        mount = (
+            "mount -t tmpfs x $tree/mnt; cd $tree/mnt; mkdir upper work on; cd /; "
+            "mount -t overlay -o lowerdir=$tree,upperdir=$tree/mnt/upper,workdir=$tree/mnt/work"
+            f"{own} x "
+            "$tree/mnt/on; "
+        )
+    (tree / "mnt").mkdir()
+    place = tree / "mnt" / ("on" if kind == "overlay" else "")
+    words = command_line(
+        place, "sh", "-c", "touch /etc/x; ls /etc /proc/self/fd/0", options=options
+    )
+    script = f'set -e; tree=$1; shift; {mount} mkdir -p $tree/mnt/proc $tree/mnt/sys; exec "$@"'
+    done = subprocess.run(
+        [*_UNSHARE, "sh", "-c", script, "sh", str(tree), *words],
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert b"passwd" in done.stdout, done.stderr
+    assert (b"x\n" in done.stdout) == (options != ("--read-only",))
+
+
+@pytest.mark.parametrize("options", [(), ("--read-only",)])
+def test_the_hosts_own_root(options: Sequence[str]) -> None:
+    """/ is a tree as well: with its own /proc, /dev and /tmp, and what is mounted beneath."""
+    root = Path("/")
+    shown = output(root, "sh", "-c", "echo $$; ls /proc | grep -c '^[0-9]'", options=options)
+    assert int(shown.split()[1]) < 6
+    if options:
+        done = launch(root, "touch", "/var/tmp/rootgen-was-here", options=options)
+        assert b"Read-only file system" in done.stderr
+
+
+def test_the_hosts_own_root_ephemeral() -> None:
+    """A stack over / is root's: an ordinary user may not see what mounts cover."""
+    script = "echo x >/etc/rootgen-x; cat /etc/rootgen-x"
+    done = launch(Path("/"), "sh", "-c", script, options=["--ephemeral"])
+    if os.geteuid() == 0:
+        assert done.stdout == b"x\n"
+        assert b"not seen inside" in done.stderr
+    else:
+        assert done.returncode == 125
+        assert b"launch a directory without mounts in it" in done.stderr
+    assert not Path("/etc/rootgen-x").exists()
