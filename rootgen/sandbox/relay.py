@@ -33,6 +33,7 @@ class RawTerminal:
     def __init__(self, descriptor: int) -> None:
         """Remember the modes that the terminal has now."""
         self._descriptor = descriptor
+        self.before, self.ended_before = b"", False
         self._termios = load_termios()
         try:
             self._modes = self._termios.tcgetattr(descriptor)
@@ -40,7 +41,8 @@ class RawTerminal:
             raise OSError(*error.args) from error
 
     def __enter__(self) -> RawTerminal:
-        """Make it raw."""
+        """Make it raw, once what was typed before is taken."""
+        self.before, self.ended_before = self.typed_ahead()
         self.make_raw()
         return self
 
@@ -52,6 +54,24 @@ class RawTerminal:
     ) -> None:
         """Restore its modes."""
         self.restore()
+
+    def typed_ahead(self) -> tuple[bytes, bool]:
+        """Take the lines that were typed before, each end of file among them as its character.
+
+        To be called before ``make_raw``: an end of file that was typed, or
+        sent by script(1) whose input has ended, would be a null byte then
+        (n_tty(4), n_tty_set_termios). Says also whether there was one.
+        """
+        typed, ended = b"", False
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLIN)
+        while self._modes[3] & self._termios.ICANON and poll.poll(0) == [
+            (self._descriptor, select.POLLIN)
+        ]:
+            line = os.read(self._descriptor, _BUFFER)
+            ended = ended or not line
+            typed += line or self._modes[6][self._termios.VEOF]
+        return typed, ended
 
     def make_raw(self) -> None:
         """Take the terminal; where we are in the background this stops us, as it should."""
@@ -97,6 +117,7 @@ class Relay:
         self._screen, self._own_screen = _open_screen()
         self._to_inner = b""
         self._to_screen = b""
+        self._owes_end = False
         self._status: int | None = None
         self._retry_at = 0.0
         self._deadline: float | None = None
@@ -105,6 +126,8 @@ class Relay:
         """Relay until the child has ended and all its output is out; return its exit status."""
         os.set_blocking(self._inner, False)
         with RawTerminal(_INPUT) as terminal:
+            self._to_inner = terminal.before
+            self._owes_end = terminal.ended_before
             copy_size(_INPUT, self._inner)
             try:
                 while not self._done():
@@ -201,6 +224,7 @@ class Relay:
                 raise
             data = b""
         self._to_inner += data
+        self._owes_end = False
         if not data:
             self._hang_up()
 
@@ -225,6 +249,8 @@ class Relay:
                 self._to_inner = b""
         if len(self._to_screen) >= _BUFFER:
             return
+        if self._owes_end and not self._to_inner:
+            self._repeat_end()
         try:
             self._to_screen += os.read(self._inner, _BUFFER)
         except BlockingIOError:
@@ -233,6 +259,18 @@ class Relay:
             if error.errno != errno.EIO:
                 raise
             self._nobody_inside()
+
+    def _repeat_end(self) -> None:
+        """Type an end of file once more, where the one before was lost.
+
+        Whoever has changed the inner terminal from lines to characters since
+        has made a null byte of it, as it would have been of ours.
+        """
+        termios = load_termios()
+        modes = termios.tcgetattr(self._inner)
+        if not modes[3] & termios.ICANON:
+            self._to_inner += modes[6][termios.VEOF]
+            self._owes_end = False
 
     def _nobody_inside(self) -> None:
         """No process has the inner terminal open (EIO): at the end that is all there was."""

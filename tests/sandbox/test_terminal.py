@@ -247,3 +247,25 @@ def test_pipeline(tree: Path) -> None:
         assert b"not-reached" not in terminal.seen
         terminal.send("exit 0\n")
         assert terminal.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"), [("\x04", "exit"), ("echo ty''ped\n\x04", r"typed\r\n")]
+)
+def test_end_of_file_before_the_start(tree: Path, typed: str, shown: str) -> None:
+    """What was typed before we began is the shell's, its end as well, as script(1) types it."""
+    line = f"sleep 0.5; exec {ROOTGEN} shell {tree}"
+    with Terminal(["/bin/sh", "-c", line]) as terminal:
+        terminal.send(typed)
+        assert terminal.wait() == 0, terminal.seen
+        terminal.expect(shown)
+
+
+def test_end_of_file_before_the_start_for_lines(tree: Path) -> None:
+    """Who reads lines, and later, gets it too, once."""
+    line = " ".join(command_line(tree, "sh", "-c", "'sleep 0.3; cat; echo st''ill; cat'"))
+    with Terminal(["/bin/sh", "-c", f"sleep 0.5; exec {line}"]) as terminal:
+        terminal.send("\x04")
+        terminal.expect("still")
+        terminal.send("\x04")
+        assert terminal.wait() == 0, terminal.seen
