@@ -8,11 +8,14 @@ Pure: ``options``, ``launch``, ``compose``, ``mounts``, ``id_map``,
 ``account`` (passwd and group), ``environment``, ``limits``, ``allowance``
 (what the program may do at most), ``seccomp`` (filters of system calls),
 ``explain``, ``uplink`` (the way out of its network), ``deadline`` (what a
-launch whose time is over is sent). Reading: ``facts``, ``cgroup_facts``.
+launch whose time is over is sent). Reading: ``facts``, ``cgroup_facts``,
+``reading`` (a root before it is mounted), ``device``.
 Doing: ``perform`` (the launcher, outside), ``start`` (its child made and let
 begin), ``inside`` (that child, process 1 of the new namespaces, up to the
-exec), ``place`` (mounts beneath a tree that nobody trusts), ``root`` (the
-change of root), ``privileges`` and ``confine`` (what is given up for good),
+exec), ``build`` (the steps that make its root), ``place`` (places beneath a
+tree that nobody trusts), ``mounter`` (mounts made before they are anywhere),
+``overlay`` (a stack of directories as one root), ``root`` (the change of
+root), ``privileges`` and ``confine`` (what is given up for good),
 ``command`` (the program, found and looked at), ``program`` (the program,
 started), ``cgroup`` (limits), ``relay`` (the terminal), ``attach`` (the
 program of an uplink), ``text`` (files of a launch's own), ``report`` (errors

@@ -108,5 +108,5 @@ def _refused(launch: Launch, error: OSError) -> LaunchError:
             "not see: be root, or launch a directory without mounts in it"
         )
     elif error.errno == errno.EPERM and "userxattr" in launch.root_data:
-        hint = "an ordinary user may do this from Linux 5.11 on: be root, or install fuse-overlayfs"
+        hint = "an ordinary user may do this from Linux 5.11 on, where nothing forbids it: be root"
     return failure(f"stack {len(launch.root.layers)} directories by overlayfs", error, hint)
