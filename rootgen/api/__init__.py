@@ -13,6 +13,7 @@
 ``check``      a tree → drift, and what no longer resolves
 ``diff``       two trees → what makes one of the other
 ``pack``       a tree → one file (tar, …), with the manifest's owners
+``bundle``     a tree and a command → a directory for an OCI runtime
 ``profile``    the shipped profiles, and the mistakes of any
 ``targets``    what people type → paths within the root that is read
 ``lacking``    what was not found → one message

@@ -51,7 +51,7 @@ COMMANDS = Group(
         "why": Named("rootgen.cli.why", "Tell why a file is in a root file system."),
         "check": Named("rootgen.cli.check", "Tell what changed, and what does not resolve."),
         "diff": Named("rootgen.cli.diff", "Compare two root file systems."),
-        "pack": Named("rootgen.cli.pack", "Pack a root file system into one file."),
+        "pack": Named("rootgen.cli.pack", "Write a root file system in another form."),
         "images": Named("rootgen.cli.images", "List the images of the store."),
         "history": Named("rootgen.cli.history", "Tell how the layers of an image came to be."),
         "inspect": Named("rootgen.cli.inspect", "Print what an image is."),

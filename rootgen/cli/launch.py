@@ -137,7 +137,7 @@ def launch(root: str, command: tuple[str, ...], given: dict[str, Any]) -> int:
 def request_of(root: str, command: tuple[str, ...], given: dict[str, Any]) -> RunRequest:
     """Return the request that the options make, those that are no step of a launch left out."""
     options = {name: one for name, one in given.items() if name not in ("explain", "as_json")}
-    return RunRequest(root, command, _options(options))
+    return RunRequest(root, command, given_options(options))
 
 
 def _explain(request: RunRequest, *, as_json: bool) -> None:
@@ -162,7 +162,8 @@ def tell(note: str) -> None:
     write_notes([printable(note)])
 
 
-def _options(given: dict[str, Any]) -> Options:
+def given_options(given: dict[str, Any]) -> Options:
+    """Return what the options of a command line ask for."""
     values = {name: _MEANINGS[name](one) for name, one in given.items() if name in _MEANINGS}
     return Options(**{**given, **values})
 

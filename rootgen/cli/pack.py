@@ -7,21 +7,41 @@ import sys
 
 from rootgen.api.pack import PackRequest
 from rootgen.api.pack import pack as pack_tree
-from rootgen.cli.command import Argument, Command, Option, flag
-from rootgen.cli.output import write_errors, write_json, write_lines
+from rootgen.cli.command import Argument, Command, Option, OptionError, flag
+from rootgen.cli.launch import LAUNCH_OPTIONS, given_options, tell
+from rootgen.cli.output import write_errors, write_json, write_lines, write_notes
 from rootgen.errors import UsageError
+from rootgen.named import TYPE_CHECKING
 from rootgen.report.make import Remark
 from rootgen.report.pack import PackedFile, pack_json, pack_lines
 from rootgen.report.progress import ProgressLine
+from rootgen.report.words import printable
+
+if TYPE_CHECKING:
+    from typing import Any
 
 # Those of api.pack.FORMATS and image.compress.COMPRESSIONS, whose imports a command line need not
 # wait for.
-_FORMATS = ("tar",)
+_FORMATS = ("tar", "bundle")
 _COMPRESSIONS = ("none", "gzip", "zstd")
+# What an OCI runtime can be told; the rest of a launch's options are the launcher's own.
+_RUNTIME = frozenset((
+    "binds", "tmpfs", "env", "clear_env", "user", "workdir", "hostname", "network", "read_only",
+    "memory", "cpus", "pids", "rlimits", "cap_add", "cap_drop", "seccomp",
+))  # fmt: skip
+_RUNTIME_OPTIONS = tuple(one for one in LAUNCH_OPTIONS if one.name in _RUNTIME)
 
 
 def pack(
-    rootfs: str, out: str, to: str | None, compress: str, *, force: bool, as_json: bool
+    rootfs: str,
+    out: str,
+    words: tuple[str, ...],
+    to: str | None,
+    compress: str,
+    *,
+    force: bool,
+    as_json: bool,
+    **bundled: Any,
 ) -> None:
     """Pack ROOTFS into the file OUT, the same bytes from every machine and user.
 
@@ -33,9 +53,22 @@ def pack(
     Owners and devices are those of the manifest, also where an ordinary
     user's tree cannot have them. OUT is written whole or not at all; - is
     standard output, and what was done is then told on standard error.
+
+    \b
+      rootgen pack ./rootfs --to bundle ./bundle --memory 256M -- ls -l /
+      runc run --bundle ./bundle NAME      or: crun run --bundle ./bundle NAME
+
+    A bundle is a directory: config.json, which has an OCI runtime do what
+    `rootgen run` does with the same options, and a copy of the tree. It is
+    for the user who packs it: an ordinary user's has a user namespace.
+    Without COMMAND it runs the best shell that the tree has.
     """
     if to is None:
         raise UsageError(f"pack as what? --to {', '.join(_FORMATS)}")
+    if to == "bundle":
+        _pack_bundle(rootfs, out, words, compress, bundled, force=force, as_json=as_json)
+        return
+    _refuse_bundled(words, bundled, to)
     if as_json and out == "-":
         raise UsageError("--json and what is packed cannot both go to standard output")
     request = PackRequest(rootfs, to, out, compress, force)
@@ -49,13 +82,54 @@ def pack(
         (write_errors if out == "-" else write_lines)(pack_lines(packed, notes))
 
 
+def _refuse_bundled(words: tuple[str, ...], bundled: dict[str, Any], to: str) -> None:
+    """Raise OptionError for what only a bundle has."""
+    own = (*_BUNDLE_OPTIONS, *_RUNTIME_OPTIONS)
+    given = [one.flags[-1] for one in own if bundled[one.name] != one.without()]
+    given += ["COMMAND"] if words else []
+    if given:
+        raise OptionError(f"{given[0]} means nothing with --to {to}: only a bundle is run")
+
+
+def _pack_bundle(
+    rootfs: str,
+    out: str,
+    words: tuple[str, ...],
+    compress: str,
+    bundled: dict[str, Any],
+    *,
+    force: bool,
+    as_json: bool,
+) -> None:
+    from rootgen.api.bundle import BundleRequest, pack_bundle
+
+    if compress != "none" or as_json or out == "-":
+        which = "--json" if as_json else "--compress" if compress != "none" else "-"
+        raise OptionError(f"{which} means nothing with --to bundle: it is a directory")
+    terminal, linked = bundled.pop("terminal"), bundled.pop("linked")
+    options = given_options(bundled)
+    request = BundleRequest(rootfs, out, words, options, terminal, linked, force)
+    with ProgressLine(sys.stderr, os.environ) as progress:
+        notes = pack_bundle(request, tell=tell, progress=progress)
+    write_notes([printable(f"{note.path}: {note.what}") for note in notes])
+
+
+_BUNDLE_OPTIONS = (
+    flag("--link", "Of a bundle: lead to where ROOTFS is, and copy nothing.", dest="linked"),
+    Option(
+        ("-t", "--tty"), "terminal", kind="flag",
+        help="Of a bundle: have the runtime give COMMAND a terminal of its own.",
+    ),
+)  # fmt: skip
+
 COMMAND = Command(
     "pack",
-    "Pack a root file system into one file.",
+    "Write a root file system in another form.",
     pack,
     (
         Argument("rootfs", "ROOTFS"),
         Argument("out", "OUT"),
+        Argument("words", "[-- COMMAND [ARG]...]", many=True, required=False),
         Option(
             ("--to",), "to", kind="choice", choices=_FORMATS, default=None,
             help="What OUT is to be.",
@@ -66,5 +140,7 @@ COMMAND = Command(
         ),
         flag("--force", "Replace OUT if it is there."),
         flag("--json", "Print what was packed as JSON.", dest="as_json"),
+        *_BUNDLE_OPTIONS,
+        *_RUNTIME_OPTIONS,
     ),
 )  # fmt: skip

@@ -40,7 +40,7 @@ class Written(NamedTuple):
     notes: tuple[Note, ...]
 
 
-class _Old(NamedTuple):
+class Old(NamedTuple):
     """The directory to be replaced: open (and locked), and which one it is."""
 
     descriptor: int
@@ -125,7 +125,7 @@ class _Writing:
         self._progress = progress
 
     def run(
-        self, plan: Plan, programs: tuple[str, ...], image: ImageConfig, old: _Old | None
+        self, plan: Plan, programs: tuple[str, ...], image: ImageConfig, old: Old | None
     ) -> Plan:
         temporary = self._destination.begin()
         try:
@@ -134,25 +134,13 @@ class _Writing:
                     temporary, plan, programs, image, durable=old is not None and not old.is_empty
                 )
                 with Undisturbed():
-                    self._commit(temporary, old)
+                    put_in_place(self._destination, temporary, old, self._notes)
             except BaseException:
-                self._take_back(temporary)
+                take_back(self._destination, temporary)
                 raise
         finally:
             os.close(temporary.descriptor)
         return plan
-
-    def _take_back(self, temporary: Temporary) -> None:
-        """Remove the temporary, if that is still what has its name."""
-        from rootgen.rootfs.remove import remove_tree
-
-        parent = self._destination.parent
-        try:
-            named = os.stat(temporary.name, dir_fd=parent, follow_symlinks=False)
-        except FileNotFoundError:
-            return
-        if os.path.samestat(os.fstat(temporary.descriptor), named):
-            remove_tree(parent, temporary.name)
 
     def _populate(
         self,
@@ -178,25 +166,41 @@ class _Writing:
         population.flush()
         return plan
 
-    def _commit(self, temporary: Temporary, old: _Old | None) -> None:
-        destination = self._destination
-        parent, name = destination.parent, destination.name
-        try:
-            if old is None or old.is_empty:
-                take_free_place(parent, temporary.name, name)
-                return
-            from rootgen.linux.sync import sync_filesystem
 
-            aside = destination.aside()
-            now = exchange_places(parent, temporary.name, name, old.identity, aside)
-            # Its blocks may be another file's before the names are on the disk.
-            sync_filesystem(temporary.descriptor)
-        except OSError as error:
-            raise _no_place(destination.shown, error) from error
-        destination.remove(now, self._notes)
+def take_back(destination: Destination, temporary: Temporary) -> None:
+    """Remove the temporary, if that is still what has its name."""
+    from rootgen.rootfs.remove import remove_tree
+
+    parent = destination.parent
+    try:
+        named = os.stat(temporary.name, dir_fd=parent, follow_symlinks=False)
+    except FileNotFoundError:
+        return
+    if os.path.samestat(os.fstat(temporary.descriptor), named):
+        remove_tree(parent, temporary.name)
 
 
-def _examine(destination: Destination, *, force: bool) -> _Old | None:
+def put_in_place(
+    destination: Destination, temporary: Temporary, old: Old | None, notes: Notes
+) -> None:
+    """Give the temporary its name, in one rename; what had it is removed. Raises TreeError."""
+    parent, name = destination.parent, destination.name
+    try:
+        if old is None or old.is_empty:
+            take_free_place(parent, temporary.name, name)
+            return
+        from rootgen.linux.sync import sync_filesystem
+
+        aside = destination.aside()
+        now = exchange_places(parent, temporary.name, name, old.identity, aside)
+        # Its blocks may be another file's before the names are on the disk.
+        sync_filesystem(temporary.descriptor)
+    except OSError as error:
+        raise _no_place(destination.shown, error) from error
+    destination.remove(now, notes)
+
+
+def _examine(destination: Destination, *, force: bool) -> Old | None:
     """Return what is to be replaced, or raise TreeError where it should not be."""
     identity = destination.standing()
     if identity is None:
@@ -214,7 +218,7 @@ def _examine(destination: Destination, *, force: bool) -> _Old | None:
     except BaseException:
         os.close(descriptor)
         raise
-    return _Old(descriptor, identity, not names)
+    return Old(descriptor, identity, not names)
 
 
 def _refuse_others(root: int, shown: str, names: list[str]) -> None:

@@ -7,7 +7,7 @@ step, in its order, as data. ``explain`` tells it; ``perform`` does it.
 Pure: ``options``, ``launch``, ``compose``, ``mounts``, ``id_map``,
 ``account`` (passwd and group), ``environment``, ``limits``, ``allowance``
 (what the program may do at most), ``seccomp`` (filters of system calls),
-``explain``, ``uplink`` (the way out of its network), ``deadline`` (what a
+``explain``, ``oci`` (a runtime's configuration), ``uplink`` (the way out of its network), ``deadline`` (what a
 launch whose time is over is sent). Reading: ``facts``, ``cgroup_facts``,
 ``reading`` (a root before it is mounted), ``device``.
 Doing: ``perform`` (the launcher, outside), ``start`` (its child made and let
