@@ -1,0 +1,160 @@
+"""``commit``: what a tree has over its base, as one more layer of an image."""
+
+from __future__ import annotations
+
+import os
+from time import gmtime, strftime
+
+from rootgen.errors import ElfError, ImageError, SysrootError
+from rootgen.image.addition import store_image, store_layer, with_layer
+from rootgen.image.config import Config, History, go_platform
+from rootgen.image.reference import parse_reference
+from rootgen.image.store import Store
+from rootgen.layer.whiteout import layer_of
+from rootgen.named import TYPE_CHECKING, NamedTuple
+from rootgen.plan.plan import Plan
+from rootgen.rootfs.packing import PackedTree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rootgen.image.manifest import ImageManifest
+    from rootgen.layer.whiteout import Layer
+    from rootgen.plan.manifest import Manifest
+    from rootgen.rootfs.note import Note
+
+    Progress = Callable[[str, int, int], None]
+
+
+class CommitRequest(NamedTuple):
+    """Which tree, as which image of which store; ``base`` is the image that it began as, or "".
+
+    ``epoch`` is the time (seconds since 1970) that the image is said to be
+    of; ``compress`` one of ``image.compress.COMPRESSIONS``.
+    """
+
+    rootfs: str
+    name: str
+    store: str
+    base: str = ""
+    compress: str = "gzip"
+    epoch: int = 0
+
+
+class CommitResult(NamedTuple):
+    """The image that was made: ``added`` and ``removed`` count paths of its new layer.
+
+    ``size`` is that of the layer as it is stored; ``digest`` is the
+    manifest's.
+    """
+
+    name: str
+    digest: str
+    diff_id: str
+    layers: int
+    added: int
+    removed: int
+    size: int
+    notes: tuple[Note, ...]
+
+
+def commit(request: CommitRequest, *, progress: Progress | None = None) -> CommitResult:
+    """Make an image of the base's layers and of what the tree has that they have not.
+
+    The same tree gives the same image, whoever commits it. Raises
+    UsageError for a name that can be none, TreeError, PlanError, LayerError,
+    ImageError.
+    """
+    name = str(parse_reference(request.name))
+    with (
+        Store.open_or_make(request.store) as store,
+        store.adding(),
+        PackedTree(request.rootfs) as tree,
+    ):
+        manifest, config, below = _base(store, request.base, progress)
+        meant = tree.meant(progress, contents=True)
+        layer = layer_of(below, meant.plan)
+        _check_not_empty(layer, request)
+        if meant.manifest is not None:
+            config = _started_as(config, meant.manifest, request.rootfs)
+        created = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(request.epoch))
+        stored = store_layer(
+            store, layer, tree.contents.open, request.compress, tell=_teller(layer, progress)
+        )
+        history = History("rootgen commit", created)
+        layers, config = with_layer(manifest, config._replace(created=created), stored, history)
+        descriptor = store_image(store, name, layers, config)
+    return CommitResult(
+        name,
+        descriptor.digest,
+        stored.diff_id,
+        len(layers),
+        len(layer.entries),
+        len(layer.removed),
+        stored.descriptor.size,
+        meant.notes,
+    )
+
+
+def _base(
+    store: Store, written: str, progress: Progress | None
+) -> tuple[ImageManifest | None, Config, Plan]:
+    """Return the base's documents and what its layers make; an image of nothing where it is ""."""
+    if not written:
+        architecture, variant = go_platform(os.uname().machine)
+        return None, Config(architecture, variant), Plan()
+    from rootgen.api.images import image_in
+    from rootgen.image.stack import image_plan
+
+    image = image_in(store, written)
+    below = image_plan(store, image.manifest, image.config, progress=progress)
+    return image.manifest, image.config, below
+
+
+def _check_not_empty(layer: Layer, request: CommitRequest) -> None:
+    if not layer.entries and not layer.removed:
+        raise ImageError(f"{request.rootfs} is what {request.base} is: there is nothing to commit")
+
+
+def _started_as(config: Config, manifest: Manifest, rootfs: str) -> Config:
+    """Return ``config`` with how the tree's own manifest says that it is started."""
+    start = manifest.image
+    machine = _machine(manifest, rootfs)
+    architecture, variant = go_platform(machine) if machine else (config.architecture, "")
+    if start == type(start)():
+        start = config.start
+    return config._replace(architecture=architecture, variant=variant, start=start)
+
+
+def _machine(manifest: Manifest, rootfs: str) -> str:
+    """Return the machine that the tree's programs are for, or "" where none says it."""
+    from rootgen.elf.names import machine_name
+    from rootgen.elf.reader import is_elf, read_facts
+    from rootgen.sysroot.directory import DirectorySysroot
+
+    sysroot = DirectorySysroot(rootfs)
+    for program in manifest.programs:
+        found = sysroot.lookup(program)
+        try:
+            if found is None:
+                continue
+            with sysroot.open(found.path) as file:
+                if is_elf(file.pread(4, 0)):
+                    return machine_name(read_facts(file))
+        except (ElfError, SysrootError):
+            continue
+    return ""
+
+
+def _teller(layer: Layer, progress: Progress | None) -> Callable[[bytes], object] | None:
+    if progress is None:
+        return None
+    total = sum(entry.size for entry in layer.entries)
+    done = 0
+
+    def tell(data: bytes) -> None:
+        nonlocal done
+        done = min(done + len(data), total)
+        progress("writing the layer", done, total)
+
+    return tell

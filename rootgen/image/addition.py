@@ -1,0 +1,77 @@
+"""A layer and what it makes of an image, added to a store."""
+
+from __future__ import annotations
+
+from rootgen.image.compress import compressor
+from rootgen.image.config import Config, History, config_bytes
+from rootgen.image.descriptor import CONFIG, LAYER, MANIFEST, Descriptor
+from rootgen.image.manifest import ImageManifest, manifest_bytes
+from rootgen.layer.write import write_tar
+from rootgen.named import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from rootgen.image.store import Store
+    from rootgen.layer.whiteout import Layer
+    from rootgen.layer.write import Contents, Write
+
+_SUFFIXES = {"none": "", "gzip": "+gzip", "zstd": "+zstd"}
+
+
+class Stored(NamedTuple):
+    """A layer in a store: its blob, and its diff ID."""
+
+    descriptor: Descriptor
+    diff_id: str
+
+
+def store_layer(
+    store: Store, layer: Layer, contents: Contents, compress: str, *, tell: Write | None = None
+) -> Stored:
+    """Write a layer into ``store``, within ``store.adding``; return where it is.
+
+    ``contents`` opens the files; ``tell`` sees the bytes before they are
+    compressed. Raises ImageError, LayerError, and what ``contents`` raises.
+    """
+    with store.write_blob() as blob:
+        compressing = compressor(compress, blob.write)
+
+        def write(data: bytes) -> None:
+            compressing.write(data)
+            if tell is not None:
+                tell(data)
+
+        try:
+            packed = write_tar(layer.members(), contents, write)
+            compressing.finish()
+        finally:
+            compressing.close()
+        descriptor = blob.commit(f"{LAYER}{_SUFFIXES[compress]}")
+    return Stored(descriptor, f"sha256:{packed.sha256}")
+
+
+def with_layer(
+    manifest: ImageManifest | None, config: Config, stored: Stored, history: History
+) -> tuple[tuple[Descriptor, ...], Config]:
+    """Return the layers and the config of an image with one layer more; None: it had none."""
+    layers = () if manifest is None else manifest.layers
+    return (*layers, stored.descriptor), config._replace(
+        diff_ids=(*config.diff_ids, stored.diff_id), history=(*config.history, history)
+    )
+
+
+def store_image(
+    store: Store,
+    name: str,
+    layers: tuple[Descriptor, ...],
+    config: Config,
+    annotations: tuple[tuple[str, str], ...] = (),
+) -> Descriptor:
+    """Write an image of layers that are in ``store``, and name it; within ``store.adding``.
+
+    Returns the descriptor of its manifest. Raises ImageError.
+    """
+    written = store.write(CONFIG, config_bytes(config))
+    document = manifest_bytes(ImageManifest(written, layers, annotations))
+    descriptor = store.write(MANIFEST, document)
+    store.tag(descriptor, name)
+    return descriptor

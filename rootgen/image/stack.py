@@ -1,0 +1,55 @@
+"""An image as the Plan that its layers make, one over the other."""
+
+from __future__ import annotations
+
+from rootgen.errors import ImageError
+from rootgen.layer.apply import apply_layer
+from rootgen.layer.read import read_archive
+from rootgen.named import TYPE_CHECKING
+from rootgen.plan.plan import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rootgen.image.config import Config
+    from rootgen.image.descriptor import Descriptor
+    from rootgen.image.manifest import ImageManifest
+    from rootgen.image.store import Store
+    from rootgen.layer.read import Archive
+
+    Progress = Callable[[str, int, int], None]
+
+
+def image_plan(
+    store: Store, manifest: ImageManifest, config: Config, *, progress: Progress | None = None
+) -> Plan:
+    """Return what an engine would have on disk after it unpacked the image; files have digests.
+
+    Every blob and every diff ID is verified. ``progress`` is called with a
+    phase, the bytes read and their total. Raises ImageError, LayerError.
+    """
+    plan, done = Plan(), 0
+    total = sum(one.size for one in manifest.layers)
+    for descriptor, diff_id in zip(manifest.layers, config.diff_ids, strict=True):
+        plan = apply_layer(plan, read_layer(store, descriptor, diff_id))
+        done += descriptor.size
+        if progress is not None:
+            progress("reading layers", done, total)
+    return plan
+
+
+def read_layer(store: Store, descriptor: Descriptor, diff_id: str) -> Archive:
+    """Return what a layer says, its blob and its diff ID verified; raise ImageError, LayerError.
+
+    A config with diff IDs of other layers is not taken: podman would, umoci
+    and containerd would not.
+    """
+    with store.open_blob(descriptor) as blob:
+        archive = read_archive(blob.read)
+        blob.verify()
+    if f"sha256:{archive.sha256}" != diff_id:
+        raise ImageError(
+            f"layer {descriptor.digest} is not the one that the config names",
+            why=(f"its diff ID is sha256:{archive.sha256}", f"the config says {diff_id}"),
+        )
+    return archive
