@@ -10,6 +10,7 @@ from rootgen.image.addition import store_image, store_layer, with_layer
 from rootgen.image.config import Config, History, go_platform
 from rootgen.image.reference import parse_reference
 from rootgen.image.store import Store
+from rootgen.layer.difference import NOT_OF_THE_TARGET, difference
 from rootgen.layer.whiteout import layer_of
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.plan.plan import Plan
@@ -73,8 +74,8 @@ def commit(request: CommitRequest, *, progress: Progress | None = None) -> Commi
     ):
         manifest, config, below = _base(store, request.base, progress)
         meant = tree.meant(progress, contents=True)
+        _check_not_the_same(below, meant.plan, request)
         layer = layer_of(below, meant.plan)
-        _check_not_empty(layer, request)
         if meant.manifest is not None:
             config = _started_as(config, meant.manifest, request.rootfs)
         created = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(request.epoch))
@@ -111,8 +112,8 @@ def _base(
     return image.manifest, image.config, below
 
 
-def _check_not_empty(layer: Layer, request: CommitRequest) -> None:
-    if not layer.entries and not layer.removed:
+def _check_not_the_same(below: Plan, plan: Plan, request: CommitRequest) -> None:
+    if difference(below, plan, ignoring=NOT_OF_THE_TARGET).is_empty():
         raise ImageError(f"{request.rootfs} is what {request.base} is: there is nothing to commit")
 
 
@@ -140,7 +141,7 @@ def _machine(manifest: Manifest, rootfs: str) -> str:
                 continue
             with sysroot.open(found.path) as file:
                 if is_elf(file.pread(4, 0)):
-                    return machine_name(read_facts(file))
+                    return machine_name(read_facts(file.pread, found.path))
         except (ElfError, SysrootError):
             continue
     return ""

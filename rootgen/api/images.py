@@ -71,7 +71,12 @@ def list_images(path: str) -> list[Image | Unreadable]:
 def find_image(path: str, written: str) -> Image:
     """Return the image that people call ``written``; raise ImageError, UsageError."""
     with Store(path) as store:
-        return _image(store, _found(store, written), str(parse_reference(written)))
+        return image_in(store, written)
+
+
+def image_in(store: Store, written: str) -> Image:
+    """Return the image of an open store that people call ``written``; raise as ``find_image``."""
+    return _image(store, _found(store, written), str(parse_reference(written)))
 
 
 def remove_images(path: str, names: Sequence[str]) -> tuple[str, ...]:

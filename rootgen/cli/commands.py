@@ -52,6 +52,7 @@ COMMANDS = Group(
         "check": Named("rootgen.cli.check", "Tell what changed, and what does not resolve."),
         "diff": Named("rootgen.cli.diff", "Compare two root file systems."),
         "pack": Named("rootgen.cli.pack", "Write a root file system in another form."),
+        "commit": Named("rootgen.cli.commit", "Make an image of a root file system."),
         "images": Named("rootgen.cli.images", "List the images of the store."),
         "history": Named("rootgen.cli.history", "Tell how the layers of an image came to be."),
         "inspect": Named("rootgen.cli.inspect", "Print what an image is."),

@@ -8,12 +8,10 @@ import sys
 from rootgen.api.make import MakeRequest, foreign_machine
 from rootgen.api.make import make as make_tree
 from rootgen.cli.command import Argument, Command, Option, OptionError, flag
+from rootgen.cli.epoch import source_date_epoch
 from rootgen.cli.output import output_palette, write_json, write_lines
-from rootgen.errors import UsageError
 from rootgen.report.make import Remark, make_json, plan_lines, summary_lines
 from rootgen.report.progress import ProgressLine
-
-_EPOCH_DIGITS = 11  # past the year 5000
 
 
 def make(  # noqa: PLR0913 - one parameter for each option
@@ -51,7 +49,7 @@ def make(  # noqa: PLR0913 - one parameter for each option
         dry_run=dry_run,
         force=force,
         allow_missing=allow_missing,
-        epoch=_epoch(os.environ.get("SOURCE_DATE_EPOCH", "")),
+        epoch=source_date_epoch(os.environ),
     )
     with ProgressLine(sys.stderr, os.environ) as progress:
         result = make_tree(request, progress=progress)
@@ -64,20 +62,6 @@ def make(  # noqa: PLR0913 - one parameter for each option
         write_lines(plan_lines(result.plan))
     palette, foreign = output_palette(), foreign_machine(result.closure)
     write_lines(summary_lines(result.plan, result.out, skipped, notes, palette, foreign=foreign))
-
-
-def _epoch(written: str) -> int | None:
-    """Return the time (seconds) that no file may be newer than; None where none is set.
-
-    https://reproducible-builds.org/specs/source-date-epoch/
-    """
-    if not written:
-        return None
-    if not written.isascii() or not written.isdigit() or len(written) > _EPOCH_DIGITS:
-        raise UsageError(
-            f"SOURCE_DATE_EPOCH is '{written[:40]}', not a number of seconds since 1970"
-        )
-    return int(written)
 
 
 def _addition(written: str) -> tuple[str, str]:

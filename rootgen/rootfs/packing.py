@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import stat
 
+from rootgen.linux.path import open_beneath
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.plan.entry import Entry, EntryKind, Reason, ReasonKind
 from rootgen.plan.manifest import MANIFEST_PATH
 from rootgen.plan.plan import Plan
+from rootgen.rootfs.content import digest_of
 from rootgen.rootfs.note import Note
 from rootgen.rootfs.scan import intended, look, open_tree, read_manifest
 from rootgen.rootfs.source import TreeContents
+from rootgen.rootfs.walk import FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,24 +59,37 @@ class PackedTree:
         self.contents.__exit__(*exc)
         os.close(self._root)
 
-    def meant(self, progress: Progress | None = None) -> Meant:
-        """Return what is to be packed.
+    def meant(self, progress: Progress | None = None, *, contents: bool = False) -> Meant:
+        """Return what is to be packed; with ``contents``, files have their digests.
 
         Raises TreeError, and PlanError for a malformed manifest.
         """
-        seen = look(self._root, contents=False, progress=progress)
+        seen = look(self._root, contents=contents, progress=progress)
         manifest = read_manifest(self._root)
         if manifest is None:
             told = Note("/", "no manifest: owners are as they stand in the tree")
             return Meant(seen.plan, None, (told, *seen.unheld))
         plan = intended(seen, manifest.plan)
-        return Meant(_with_manifest(plan, self._root), manifest, seen.unheld)
+        own = _manifest_entry(self._root, contents=contents)
+        plan = plan if own is None else Plan([*plan.entries(), own])
+        return Meant(plan, manifest, seen.unheld)
 
 
-def _with_manifest(plan: Plan, root: int) -> Plan:
-    """Return ``plan`` with the file of the manifest, as ``write_tree`` makes it."""
-    size = os.stat(MANIFEST_PATH[1:], dir_fd=root, follow_symlinks=False)
-    if not stat.S_ISREG(size.st_mode):
-        return plan
-    entry = Entry(MANIFEST_PATH, EntryKind.FILE, 0o644, size=size.st_size, reasons=_REASON)
-    return Plan([*plan.entries(), entry])
+def _manifest_entry(root: int, *, contents: bool) -> Entry | None:
+    """Return the entry of the manifest's own file, as ``write_tree`` makes it."""
+    descriptor = open_beneath(root, MANIFEST_PATH, FILE)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        sha256 = digest_of(descriptor)[0] if contents else ""
+    finally:
+        os.close(descriptor)
+    return Entry(
+        MANIFEST_PATH,
+        EntryKind.FILE,
+        0o644,
+        size=status.st_size,
+        sha256=sha256,
+        reasons=_REASON,
+    )
