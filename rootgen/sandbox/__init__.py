@@ -8,9 +8,9 @@ Pure: ``options``, ``launch``, ``compose``, ``mounts``, ``id_map``,
 ``account`` (passwd and group), ``environment``, ``limits``, ``allowance``
 (what the program may do at most), ``seccomp`` (filters of system calls),
 ``explain``, ``oci`` (a runtime's configuration), ``uplink`` (the way out of
-its network), ``deadline`` (what a launch whose time is over is sent). Reading: ``facts``, ``cgroup_facts``,
-``reading`` (a root before it is mounted), ``device``.
-Doing: ``perform`` (the launcher, outside), ``start`` (its child made and let
+its network), ``deadline`` (what a launch whose time is over is sent).
+Reading: ``facts``, ``cgroup_facts``, ``reading`` (a root before it is
+mounted), ``device``. Doing: ``perform`` (the launcher, outside), ``start`` (its child made and let
 begin), ``inside`` (that child, process 1 of the new namespaces, up to the
 exec), ``build`` (the steps that make its root), ``place`` (places beneath a
 tree that nobody trusts), ``mounter`` (mounts made before they are anywhere),
