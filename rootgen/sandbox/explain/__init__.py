@@ -1,12 +1,14 @@
 """A Launch told: in three acts with the shell commands that would do the same, or as JSON.
 
-One module per act: ``namespaces``, ``limits``, ``root``; then ``program``.
+One module per act: ``namespaces``, ``limits``, ``root``; then ``program``,
+and ``kernel``, which no act divides.
 ``values`` is the same for JSON, ``shell`` quotes.
 """
 
 from __future__ import annotations
 
 from rootgen.named import TYPE_CHECKING
+from rootgen.sandbox.explain.kernel import kernel_lines
 from rootgen.sandbox.explain.limits import limit_lines
 from rootgen.sandbox.explain.namespaces import namespace_lines
 from rootgen.sandbox.explain.program import program_lines
@@ -43,6 +45,9 @@ def explain_lines(launch: Launch) -> Iterator[str]:
     yield ""
     yield "Then, with what little it needs, the program"
     yield from _indented(program_lines(launch))
+    yield ""
+    yield "What all containers share: the kernel"
+    yield from _indented(kernel_lines(launch))
 
 
 def _indented(lines: Iterable[str]) -> Iterator[str]:
