@@ -7,13 +7,15 @@ import textwrap
 
 from rootgen.sandbox.seccomp.compiler import compile_profile
 from rootgen.sandbox.seccomp.default import DEFAULT, TERMINAL
-from rootgen.sandbox.seccomp.filter import READY, READY_KERNEL
+from rootgen.sandbox.seccomp.filter import READY_KERNEL
 from rootgen.sandbox.seccomp.machine import Machine
 from rootgen.sandbox.seccomp.select import select
 
 # By the capabilities kept that a rule asks about: podman's eleven have one of them.
 KEPT = ("SYS_CHROOT", "")
-PLACE = os.path.join("rootgen", "sandbox", "seccomp", "ready")
+PLACE = os.path.join("rootgen", "sandbox", "seccomp")
+# The machines that there is one for; its module is named like the word.
+READY = ("X86_64", "AARCH64", "RISCV64", "LOONGARCH64", "S390X", "PPC64LE")
 _HEAD = '''"""The filters of {word}, ready for seccomp(2), in hexadecimal digits.
 
 Made by ``python -m tests.tools.ready_filters`` of ``rootgen/sandbox/seccomp/default.py``.
@@ -45,7 +47,7 @@ def module(word: str) -> str:
 def main() -> None:
     """Write all of them."""
     for word in READY:
-        with open(os.path.join(PLACE, f"{word.lower()}.py"), "w", encoding="utf-8") as file:
+        with open(os.path.join(PLACE, f"ready_{word.lower()}.py"), "w", encoding="utf-8") as file:
             file.write(module(word))
 
 

@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
 DEFAULT_NAME = "default"
 TERMINAL_NAME = "terminal"
-# The machines that filters are kept ready for; the module of each is named like the word.
-READY = ("X86_64", "AARCH64", "RISCV64", "LOONGARCH64", "S390X", "PPC64LE")
-# The oldest kernel that they are for: what a rule of the default one asks for.
+# The oldest kernel that filters are kept ready for: what a rule of the default one asks for.
 READY_KERNEL = (4, 8)
 # As profile.DEFAULT_FLAGS has it, which is not imported for this.
 _FLAGS = ("SECCOMP_FILTER_FLAG_SPEC_ALLOW",)
@@ -98,15 +96,24 @@ ASKED_ABOUT = (
 
 def _ready(machine: Machine) -> Mapping[str, str] | None:
     """Return the filters that are kept ready for a machine, in hexadecimal digits."""
-    word = machine.architecture.removeprefix("SCMP_ARCH_")
-    if word not in READY or machine.kernel < READY_KERNEL:
+    if machine.kernel < READY_KERNEL:
         return None
-    from importlib import import_module
-
-    programs: Mapping[str, str] = import_module(
-        f"rootgen.sandbox.seccomp.ready.{word.lower()}"
-    ).PROGRAMS
-    return programs
+    match machine.architecture:
+        case "SCMP_ARCH_X86_64":
+            from rootgen.sandbox.seccomp.ready_x86_64 import PROGRAMS
+        case "SCMP_ARCH_AARCH64":
+            from rootgen.sandbox.seccomp.ready_aarch64 import PROGRAMS
+        case "SCMP_ARCH_RISCV64":
+            from rootgen.sandbox.seccomp.ready_riscv64 import PROGRAMS
+        case "SCMP_ARCH_LOONGARCH64":
+            from rootgen.sandbox.seccomp.ready_loongarch64 import PROGRAMS
+        case "SCMP_ARCH_S390X":
+            from rootgen.sandbox.seccomp.ready_s390x import PROGRAMS
+        case "SCMP_ARCH_PPC64LE":
+            from rootgen.sandbox.seccomp.ready_ppc64le import PROGRAMS
+        case _:
+            return None
+    return PROGRAMS
 
 
 def _compiled(name: str, machine: Machine, capabilities: Collection[str]) -> Filter:

@@ -12,7 +12,6 @@ from rootgen.sandbox.seccomp.compiler import numbers_of
 from rootgen.sandbox.seccomp.default import DEFAULT
 from rootgen.sandbox.seccomp.filter import (
     ASKED_ABOUT,
-    READY,
     READY_KERNEL,
     default_filter,
     terminal_filter,
@@ -61,12 +60,15 @@ def test_numbers_of_our_own(machine: str, wide: bool, table: str) -> None:
     assert ours == {name: theirs[name] for name in ours}
 
 
-@pytest.mark.parametrize("word", READY)
+@pytest.mark.parametrize("word", ready_filters.READY)
 def test_ready(word: str) -> None:
-    """Else: python -m tests.tools.ready_filters."""
-    module = import_module(f"rootgen.sandbox.seccomp.ready.{word.lower()}")
+    """What is kept is what is compiled, and is taken; else: python -m tests.tools.ready_filters."""
+    module = import_module(f"rootgen.sandbox.seccomp.ready_{word.lower()}")
     kept = {name: bytes.fromhex(text) for name, text in module.PROGRAMS.items()}
     assert kept == ready_filters.programs(word)
+    taken = default_filter(Machine(f"SCMP_ARCH_{word}", (6, 1)), ())
+    assert taken.profile is None
+    assert taken.program == kept[""]
 
 
 def test_asked_about() -> None:

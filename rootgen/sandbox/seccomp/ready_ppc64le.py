@@ -1,4 +1,4 @@
-"""The filters of ppc64le, ready for seccomp(2), in hexadecimal digits, 8 bytes an instruction.
+"""The filters of ppc64le, ready for seccomp(2), in hexadecimal digits.
 
 Made by ``python -m tests.tools.ready_filters`` of ``rootgen/sandbox/seccomp/default.py``.
 """
