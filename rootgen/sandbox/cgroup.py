@@ -51,7 +51,7 @@ class Groups:
         """Put a process, and all that it forks from then on, under the limits."""
         for index, limit in enumerate(self._limits):
             if limit.manager is None:
-                _join(limit.directory, process)
+                _join(limit.inner, process)
             elif self._watcher is not None:
                 self._limits[index] = _in_scope(limit, process, self._watcher[0])
 
@@ -63,12 +63,16 @@ class Groups:
         """Return how many processes of ours the kernel killed because of the memory limit."""
         from rootgen.sandbox.cgroup_file import read_lines
 
+        killed = 0
         for limit in self._limits:
-            for line in read_lines(f"{limit.directory}/{limit.events}") if limit.events else ():
-                name, _, number = line.partition(" ")
-                if name == "oom_kill":
-                    return int(number)
-        return 0
+            # Version 1 counts them where they were, version 2 in the groups above as well, and has
+            # no such file within: no controller is passed on there.
+            for directory in {limit.directory, limit.inner}:
+                path = f"{directory}/{limit.events}"
+                for line in read_lines(path) if limit.events and os.path.exists(path) else ():
+                    name, _, number = line.partition(" ")
+                    killed += int(number) if name == "oom_kill" else 0
+        return killed
 
     def _make(self, limit: Limit, watcher: int) -> None:
         from rootgen.sandbox.cgroup_end import sweep
@@ -103,6 +107,8 @@ def _fill(limit: Limit) -> None:
     for name, value in limit.optional:
         if os.path.exists(f"{limit.directory}/{name}"):
             write(f"{limit.directory}/{name}", value)
+    if not os.path.isdir(limit.inner):
+        _mkdir(limit.inner)
 
 
 def _in_scope(limit: Limit, process: int, watcher: int) -> Limit:
@@ -132,7 +138,8 @@ def _in_scope(limit: Limit, process: int, watcher: int) -> Limit:
     directory = limit.directory.replace(limit.parent, scope, 1)
     placed = limit._replace(directory=directory, parent=scope, manager=None)
     # Out of the scope's own group before it passes controllers on: it may have no processes then.
-    for group, member in ((directory, process), (f"{scope}/launcher", watcher)):
+    _mkdir(directory)
+    for group, member in ((placed.inner, process), (f"{scope}/launcher", watcher)):
         _mkdir(group)
         _join(group, member)
     _fill(placed)

@@ -17,6 +17,7 @@ from rootgen.linux.process import close_from, set_command_line
 from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.cgroup_facts import maker_is_gone
 from rootgen.sandbox.cgroup_file import failure, read_lines, write
+from rootgen.sandbox.limits import INNER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +40,8 @@ def remove_groups(limits: Sequence[Limit]) -> None:
     off only after the limited group is gone.
     """
     for limit in limits:
-        _remove_group(limit.directory)
+        for directory in dict.fromkeys((limit.inner, limit.directory)):
+            _remove_group(directory)
     for limit in limits:
         if limit.leaf and os.path.isdir(limit.leaf):
             text = " ".join(f"-{one}" for one in limit.controllers)
@@ -75,6 +77,8 @@ def sweep(parent: str) -> None:
         if not maker_is_gone(name):
             continue
         try:
+            if os.path.isdir(f"{parent}/{name}/{INNER}"):
+                os.rmdir(f"{parent}/{name}/{INNER}")
             os.rmdir(f"{parent}/{name}")
         except OSError as error:
             if error.errno not in _NOT_OURS:
@@ -97,7 +101,7 @@ def _watch(line: int, limits: Sequence[Limit]) -> NoReturn:
         while os.read(0, 1):
             pass
         for limit in limits:
-            _kill_all(limit.directory)
+            _kill_all(limit.inner)
         remove_groups(limits)
         status = 0
     finally:

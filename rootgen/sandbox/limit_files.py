@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     Files = tuple[tuple[str, str], ...]
 
+# Groups within one of version 1's blkio are not held by its limits (blkio-controller.rst).
+FLAT = "blkio"
 _PERIOD = 100_000  # microseconds: the kernel's own default
 _LEAST_QUOTA = 1_000  # sched-bwc.rst: a quota below 1 ms is refused
 _V1_IO = {
@@ -72,7 +74,7 @@ def _memory(size: str) -> tuple[Setting, Setting]:
             "--memory",
             "memory",
             (("memory.limit_in_bytes", size),),
-            (("memory.memsw.limit_in_bytes", size),),
+            (("memory.memsw.limit_in_bytes", size), ("memory.use_hierarchy", "1")),
             events="memory.oom_control",
         ),
         Setting(

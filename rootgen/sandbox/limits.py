@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from rootgen.errors import LaunchError
 from rootgen.named import TYPE_CHECKING, NamedTuple
-from rootgen.sandbox.limit_files import settings_of
+from rootgen.sandbox.limit_files import FLAT, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # Where a scope will be is known when systemd has made it: until then it is called by this name.
 SCOPE = "$SCOPE"
+# The group of the process, within the limited one.
+INNER = "inside"
 _HINT = "start in a group of your own: systemd-run --user --scope -p Delegate=yes rootgen …"
 
 
@@ -76,6 +78,10 @@ class Limit(NamedTuple):
     group with processes of its own cannot have children with controllers
     (cgroup-v2.rst, "No Internal Process Constraint"). Where ``manager`` is
     given, ``parent`` is the scope ``unit`` that it is asked for.
+
+    The process goes into ``inner``: a group within, where there are no limits
+    to be changed. It is the root of the process's cgroup namespace, and who
+    is root of a user namespace in there may mount the hierarchy from that on.
     """
 
     directory: str
@@ -87,6 +93,12 @@ class Limit(NamedTuple):
     events: str = ""
     manager: Manager | None = None
     unit: str = ""
+    flat: bool = False
+
+    @property
+    def inner(self) -> str:
+        """The group of the process; the limited one itself where those within would be free."""
+        return self.directory if self.flat else f"{self.directory}/{INNER}"
 
 
 def compose_limits(options: Options, facts: LimitFacts) -> tuple[Limit, ...]:
@@ -139,6 +151,7 @@ def _with(limit: Limit, setting: Setting) -> Limit:
         files=limit.files + setting.files,
         optional=limit.optional + setting.optional,
         events=limit.events or setting.events,
+        flat=limit.flat or setting.controller == FLAT,
     )
 
 

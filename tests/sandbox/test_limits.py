@@ -47,7 +47,7 @@ def test_version_1() -> None:
         Limit(
             "/cg/memory/us/x",
             (("memory.limit_in_bytes", "4096"),),
-            (("memory.memsw.limit_in_bytes", "4096"),),
+            (("memory.memsw.limit_in_bytes", "4096"), ("memory.use_hierarchy", "1")),
             events="memory.oom_control",
         ),
         Limit("/cg/pids/x", (("pids.max", "3"),)),
@@ -57,6 +57,7 @@ def test_version_1() -> None:
                 ("blkio.throttle.read_bps_device", "8:0 5"),
                 ("blkio.throttle.write_iops_device", "8:0 7"),
             ),
+            flat=True,
         ),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.explain.shell import quote
+from rootgen.sandbox.limits import INNER
 from rootgen.sandbox.rlimit import words
 
 if TYPE_CHECKING:
@@ -40,10 +41,11 @@ def _scope_lines(limit: Limit) -> Iterator[str]:
     directory = f'"{limit.directory}"'
     making = list(_making_lines(limit, directory))
     # Nobody may be in the scope's own group when it gets controllers to pass on.
-    yield f"$ mkdir {directory}"
-    yield making[-1]
+    inner = list(_inner_lines(limit, directory))
+    yield making[0]
+    yield from inner
     yield _enable(limit, f'"{limit.parent}"')
-    yield from making[1:-1]
+    yield from making[1 : -len(inner)]
 
 
 def _command(manager: Manager) -> str:
@@ -61,4 +63,13 @@ def _making_lines(limit: Limit, directory: str) -> Iterator[str]:
     yield f"$ mkdir {directory}"
     for name, value in (*limit.files, *limit.optional):
         yield f"$ echo {quote(value)} >{directory}/{name}"
-    yield f"$ echo PID >{directory}/cgroup.procs"
+    yield from _inner_lines(limit, directory)
+
+
+def _inner_lines(limit: Limit, directory: str) -> Iterator[str]:
+    if limit.flat:
+        yield f"$ echo PID >{directory}/cgroup.procs"
+        return
+    # The process's own group has no limits that could be changed from within.
+    yield f"$ mkdir {directory}/{INNER}"
+    yield f"$ echo PID >{directory}/{INNER}/cgroup.procs"
