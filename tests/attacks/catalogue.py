@@ -34,6 +34,13 @@ class Attack(NamedTuple):
     needs_root: bool = False
 
 
+class Elsewhere(NamedTuple):
+    """What other tests show; there is nothing in the other launchers that it would be tried on."""
+
+    title: str
+    test: str
+
+
 ATTACKS = (
     Attack("chroot_descriptor", "chroot again, leave by a descriptor", escapes.chroot_descriptor),
     Attack("chroot_dotdot", "chroot again, leave by `..`", escapes.chroot_dotdot),
@@ -45,6 +52,8 @@ ATTACKS = (
            escapes.working_directory),
     Attack("stream_directory", "standard input is a directory of the host",
            escapes.stream_directory, rootgen=REFUSED),
+    Attack("reopened_stream", "standard input, open for reading, opened again for writing",
+           escapes.reopened_stream),
     Attack("launcher_overwritten", "the launcher overwritten through /proc/self/exe "
            "(CVE-2019-5736)", escapes.launcher_overwritten, rootgen=REFUSED),
     Attack("file_handle", 'open_by_handle_at ("shocker")', escapes.file_handle, ROOT),
@@ -62,6 +71,8 @@ ATTACKS = (
            rootgen=REFUSED),
     Attack("bind_swapped", "a bind's target swapped during the launch (CVE-2021-30465)",
            hostile_tree.bind_swapped),
+    Attack("proc_moved", "/proc renamed during the launch, before it is masked",
+           hostile_tree.proc_moved, ROOT),
     Attack("null_link", "the /dev/null that masks is a link (CVE-2025-31133, -52565, -52881)",
            hostile_tree.null_link, ROOT),
     Attack("fifo", "pipes where files are opened: the launcher waits", hostile_tree.fifo),
@@ -76,7 +87,16 @@ ATTACKS = (
            kernel_files.kernel_memory, ROOT),
     Attack("device_mode", "chmod of the host's devices, also through a mask",
            kernel_files.device_mode, ROOT),
+    Attack("keyring", "the caller's keyring", kernel_files.keyring, ROOT),
+    Attack("user_namespace", "all capabilities in a user namespace of one's own",
+           kernel_files.user_namespace),
     Attack("bpf", "bpf(2)", kernel_files.surface("bpf"), ROOT),
+    Attack("perf_event_open", "perf_event_open(2)", kernel_files.surface("perf_event_open")),
+    Attack("io_uring", "io_uring_setup(2)", kernel_files.surface("io_uring")),
+    Attack("userfaultfd", "userfaultfd(2)", kernel_files.surface("userfaultfd")),
+    Attack("add_key", "add_key(2)", kernel_files.surface("add_key")),
+    Attack("vsock", "AF_VSOCK: sockets that no network namespace holds",
+           kernel_files.surface("vsock")),
     Attack("host_name", "sethostname(2)", kernel_files.host_name, ROOT),
     Attack("clock", "the clock", kernel_files.clock, ROOT),
     Attack("kernel_log", "the kernel's log", kernel_files.kernel_log, ROOT),
@@ -101,5 +121,22 @@ ATTACKS = (
     Attack("push_input", "TIOCSTI (CVE-2017-5226)", processes.push_input("push_input")),
     Attack("push_input_high", "TIOCSTI with high bits set (CVE-2019-10063)",
            processes.push_input("push_input_high")),
+    Attack("take_terminal", "a terminal on standard input that is nobody's: TIOCSCTTY, TIOCSTI",
+           processes.take_terminal),
     Attack("controlling", "/dev/tty of the caller", processes.controlling),
+)  # fmt: skip
+
+ELSEWHERE = (
+    Elsewhere("a manifest in the tree that sets user, environment, directory",
+              "tests/sandbox/test_defaults.py::test_gives_no_privilege"),
+    Elsewhere("a manifest that is none, endless, a link",
+              "tests/sandbox/test_defaults.py::test_malformed"),
+    Elsewhere("a manifest's directory that leads through procfs",
+              "tests/sandbox/test_defaults.py::test_hostile_directory"),
+    Elsewhere("passwd and group of the tree: malformed",
+              "tests/sandbox/test_privileges.py::test_hostile_passwd"),
+    Elsewhere("passwd and group of the tree: a pipe, endless",
+              "tests/sandbox/test_privileges.py::test_passwd_that_never_ends"),
+    Elsewhere("setgroups(2) with one id only (CVE-2014-8989)",
+              "tests/sandbox/test_privileges.py::test_groups_are_frozen_without_ranges"),
 )  # fmt: skip

@@ -157,11 +157,14 @@ def leave_group(scene: Scene, launcher: Launcher) -> Outcome:
 
 def raise_limit(scene: Scene, launcher: Launcher) -> Outcome:
     """Try: the limit of the group that one is in is lifted, by mounting the hierarchy inside."""
-    top, words = "/sys/fs/cgroup", ("cgroup2", "", "memory.max", "max")
+    taken = str(4 * _MEMORY)
+    top, words = "/sys/fs/cgroup", ["cgroup2", "", taken, "memory.max", "max"]
     if os.path.exists("/sys/fs/cgroup/memory"):
-        top, words = f"{top}/memory", ("cgroup", "memory", "memory.limit_in_bytes", "-1")
+        swap = ["memory.memsw.limit_in_bytes", "-1"]
+        words = ["cgroup", "memory", taken, *swap, "memory.limit_in_bytes", "-1"]
+        top = f"{top}/memory"
     group = f"{top}/attack-{scene.token[:8]}"
-    before = _limited(group, words[2]) if launcher.name == "naive" else []
+    before = _limited(group, words[-2]) if launcher.name == "naive" else []
     request = Request(memory=_MEMORY, pivot=True)
     return judge(scene.run(launcher, "raise_limit", *words, request=request, before=before))
 

@@ -12,7 +12,7 @@ class Verdict(Enum):
     SUCCEEDED = "gets through"
     HELD = "held"  # it ran, and gained nothing
     REFUSED = "refused"  # the launch was refused
-    NO_SUCH_OPTION = "has no such option"  # the launcher offers nothing that could be attacked
+    NO_SUCH_OPTION = "not offered"  # there is nothing that could be attacked
 
 
 class Outcome(NamedTuple):

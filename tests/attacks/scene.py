@@ -70,23 +70,26 @@ class Scene:
     ) -> Done:
         """Launch ``PROGRAM COMMAND…``, and wait for the end; ``before`` is what starts it."""
         line = [*before, *launcher.command_line(self.tree, [program, *command], request)]
-        with subprocess.Popen(
-            line,
-            stdin=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            pass_fds=tuple(fds),
-            start_new_session=True,
-        ) as process:
-            try:
-                if meanwhile is not None:
-                    meanwhile(process)
-                output, errors = process.communicate(timeout=patience)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                output, errors = process.communicate()
-                return Done(_text(output), _text(errors), None)
-        return Done(_text(output), _text(errors), process.returncode)
+        # Files, not pipes: what outlives the launch must not keep us waiting for its end.
+        output, errors = self.place / "stdout", self.place / "stderr"
+        with output.open("wb") as stdout, errors.open("wb") as stderr:
+            process = subprocess.Popen(
+                line,
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
+                pass_fds=tuple(fds),
+                start_new_session=True,
+            )
+        status: int | None = None
+        try:
+            if meanwhile is not None:
+                meanwhile(process)
+            status = process.wait(patience)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        return Done(_text(output.read_bytes()), _text(errors.read_bytes()), status)
 
 
 def _text(data: bytes) -> str:

