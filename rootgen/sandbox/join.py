@@ -8,6 +8,7 @@ becomes the command.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import select
@@ -20,7 +21,7 @@ from rootgen.linux.path import open_beneath
 from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox import pty
 from rootgen.sandbox.cgroup import Groups
-from rootgen.sandbox.confine import install_filters
+from rootgen.sandbox.confine import enter_domain, install_filters, open_domain
 from rootgen.sandbox.deadline import Deadline
 from rootgen.sandbox.perform import relay, supervise
 from rootgen.sandbox.place import failure
@@ -37,7 +38,9 @@ if TYPE_CHECKING:
 
     from rootgen.sandbox.launch import Launch
 
-_CHANNEL, _NULL = 3, 4
+_CHANNEL, _NULL, _DOMAIN = 3, 4, 5
+_FORMAT = 0o170000
+_FILES = (0o100000, 0o060000)  # S_IFREG, S_IFBLK; importing stat costs a millisecond
 _FAILED = 125
 _COMMAND_LINE = b"rootgen: exec"
 _KINDS = {
@@ -109,15 +112,16 @@ def _be_joiner(
             process.set_command_line(_COMMAND_LINE)
             # Opened out here: what is called so inside may be anything.
             null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+            domain = _domain_for_streams(launch)
             _join_all(launch, namespaces)
-            _keep_only(channel, null)
+            _keep_only(channel, null, *(() if domain is None else (domain,)))
             channel = _CHANNEL
             # Also of the child, whose /proc/PID/exe and memory are the host's Python until the
             # exec (CVE-2016-9962, CVE-2019-5736).
             process.set_dumpable(dumpable=False)
             command = os.fork()
             if command == 0:
-                _be_command(launch, mask)
+                _be_command(launch, mask, None if domain is None else _DOMAIN)
             status = _wait_for(command)
     except RootgenError as error:
         message.send(channel, pack_error(error))
@@ -128,13 +132,32 @@ def _be_joiner(
         os._exit(status)
 
 
-def _keep_only(channel: int, null: int) -> None:
-    """Close all but the streams, the channel and /dev/null, which get numbers of their own."""
+def _domain_for_streams(launch: Launch) -> int | None:
+    """Return the rules of a Landlock domain where a stream is a file of the host, else None.
+
+    Such a file could be opened again, for more than the caller opened it
+    for. Else there is no domain: from one of its own a command could not
+    trace the other processes, which is what one joins a launch for
+    (landlock(7), "Ptrace restrictions").
+    """
+    for stream in (0, 1, 2):
+        try:
+            if os.fstat(stream).st_mode & _FORMAT in _FILES:
+                return open_domain(launch.landlock)
+        except OSError as error:
+            if error.errno != errno.EBADF:  # the caller had it closed
+                raise
+    return None
+
+
+def _keep_only(*kept: int) -> None:
+    """Close all but the streams and what is given, which get the numbers from 3 on."""
     # First out of each other's way.
-    moved = [fcntl.fcntl(one, fcntl.F_DUPFD_CLOEXEC, _NULL + 1) for one in (channel, null)]
-    for number, one in zip((_CHANNEL, _NULL), moved, strict=True):
+    end = _CHANNEL + len(kept)
+    moved = [fcntl.fcntl(one, fcntl.F_DUPFD_CLOEXEC, end) for one in kept]
+    for number, one in enumerate(moved, _CHANNEL):
         os.dup2(one, number, inheritable=False)
-    process.close_from(_NULL + 1)
+    process.close_from(end)
 
 
 def _join_all(launch: Launch, namespaces: Mapping[str, int]) -> None:
@@ -147,7 +170,7 @@ def _join_all(launch: Launch, namespaces: Mapping[str, int]) -> None:
                 raise failure(doing, error) from error
 
 
-def _be_command(launch: Launch, mask: Iterable[int]) -> NoReturn:
+def _be_command(launch: Launch, mask: Iterable[int], domain: int | None) -> NoReturn:
     """Be the command, or tell why not; never return."""
     status = _FAILED
     try:
@@ -158,7 +181,7 @@ def _be_command(launch: Launch, mask: Iterable[int]) -> NoReturn:
         process.set_dumpable(dumpable=False)
         process.set_parent_death_signal(signal.SIGKILL)
         _end_where_nobody_listens()
-        # No Landlock: in a domain of its own it could not trace the others (landlock(7)).
+        enter_domain(domain, launch.landlock)
         install_filters(launch.filters, late=False)
         become_program(launch, mask, terminal)
     except LaunchError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -32,7 +33,6 @@ class Request(NamedTuple):
     copy: str = ""
     terminal: bool = False
     pivot: bool = False  # of the naive launcher: it changes its root as containers do
-    extra: tuple[str, ...] = ()  # of rootgen alone
 
 
 class Launcher(Protocol):
@@ -89,11 +89,7 @@ class Rootgen:
 
     def command_line(self, tree: Path, command: Sequence[str], request: Request) -> list[str]:
         """Return the command line of ``rootgen run``."""
-        line = [ROOTGEN]
-        if request.copy:
-            # Its own file is Python's: a copy, which finds its library where the other does.
-            line = [copy_of(os.path.realpath(sys.executable), request.copy), "-c", _AS_IN_VENV]
-        line += ["run", *request.extra]
+        line = [*_program(request), "run"]
         for option, value in (
             ("--bind", request.bind),
             ("--user", request.user),
@@ -103,6 +99,44 @@ class Rootgen:
         ):
             line += [option, value] if value else []
         return [*line, str(tree), "--", *command]
+
+
+class Joining:
+    """``rootgen exec``: the attack is what joins a launch that runs already."""
+
+    name = "rootgen exec"
+
+    def command_line(self, tree: Path, command: Sequence[str], request: Request) -> list[str]:
+        """Return the command line; the launch that is joined starts before, and ends after."""
+        line = _program(request)
+        line += ["exec", *(["--workdir", request.workdir] if request.workdir else [])]
+        runtime, name = str(tree.parent / "run"), tree.parent.name
+        os.makedirs(runtime, mode=0o700, exist_ok=True)
+        start = [
+            ROOTGEN,
+            "run",
+            "--detach",
+            "--name",
+            name,
+            str(tree),
+            "--",
+            "/bin/sleep",
+            "60",
+        ]
+        script = (
+            f"export XDG_RUNTIME_DIR={runtime}; {shlex.join(start)} </dev/null >/dev/null || exit; "
+            f'{shlex.join(line)} {name} -- "$@"; status=$?; '
+            f"{ROOTGEN} stop {name} </dev/null >/dev/null; exit $status"
+        )
+        return ["sh", "-c", script, "sh", *command]
+
+
+def _program(request: Request) -> list[str]:
+    """Return what runs rootgen; a copy of its own file, which is Python's, where that is asked."""
+    if not request.copy:
+        return [ROOTGEN]
+    # It finds its library where the other does.
+    return [copy_of(os.path.realpath(sys.executable), request.copy), "-c", _AS_IN_VENV]
 
 
 _AS_IN_VENV = f"""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.attacks.catalogue import ATTACKS, Attack
-from tests.attacks.launchers import Naive, Rootgen
+from tests.attacks.launchers import Joining, Naive, Rootgen
 from tests.attacks.outcome import Verdict
 from tests.attacks.scene import Scene
 
@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 
     from _pytest.mark.structures import ParameterSet
 
+# What is another matter for a command that joins a launch.
+JOINING = frozenset(
+    "chroot_descriptor left_descriptor workdir_descriptor working_directory stream_directory "
+    "reopened_stream launcher_overwritten file_handle host_device proc_root core_pattern sysctl "
+    "kernel_memory device_mode keyring user_namespace bpf io_uring vsock host_name abstract_socket "
+    "release_agent kill_process trace environment push_input push_input_high take_terminal "
+    "controlling".split()
+)
 WHO = "user" if os.geteuid() else "root"
 
 
@@ -43,4 +51,11 @@ def test_naive(scene: Scene, attack: Attack) -> None:
 def test_rootgen(scene: Scene, attack: Attack) -> None:
     """It gains nothing against rootgen, and ends as it was said to."""
     outcome = attack.perform(scene, Rootgen())
+    assert outcome.verdict is attack.rootgen, outcome.detail
+
+
+@pytest.mark.parametrize("attack", [_parameter(one) for one in ATTACKS if one.name in JOINING])
+def test_joining(scene: Scene, attack: Attack) -> None:
+    """Nor by what joins a launch that runs already, from which the tree is somebody else's."""
+    outcome = attack.perform(scene, Joining())
     assert outcome.verdict is attack.rootgen, outcome.detail
