@@ -7,15 +7,16 @@ from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.rootfs.packing import PackedTree
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from rootgen.image.compress import Compressor
-    from rootgen.layer.write import Packed, Write
+    from rootgen.layer.packed import Packed
+    from rootgen.layer.write import Contents, Write
+    from rootgen.plan.entry import Entry
     from rootgen.rootfs.note import Note
     from rootgen.rootfs.packing import Meant
 
     Progress = Callable[[str, int, int], None]
-    Writer = Callable[[PackedTree, Meant, Write], Packed]
 
 
 class PackRequest(NamedTuple):
@@ -54,20 +55,21 @@ def pack(request: PackRequest, *, progress: Progress | None = None) -> PackResul
     from rootgen.image.compress import COMPRESSIONS, compressor
     from rootgen.image.output import OutputFile
 
-    writer = FORMATS.get(request.to)
-    if writer is None or request.compress not in COMPRESSIONS:
-        known = "formats" if writer is None else "compressions"
-        names = ", ".join(FORMATS if writer is None else COMPRESSIONS)
+    form = FORMATS.get(request.to)
+    if form is None or request.compress not in COMPRESSIONS:
+        known = "formats" if form is None else "compressions"
+        names = ", ".join(FORMATS if form is None else COMPRESSIONS)
         raise UsageError(f"the {known} are {names}")
     with (
         PackedTree(request.rootfs) as tree,
         OutputFile(request.out, force=request.force) as output,
     ):
-        meant = tree.meant(progress)
+        meant = form.prepare(request.rootfs, tree.meant(progress))
         counted = _Counted(output.write)
         compressing = compressor(request.compress, counted.write)
         try:
-            packed = writer(tree, meant, _told(compressing, progress, meant))
+            entries = tuple(meant.plan.entries())
+            packed = form.write(entries, tree.contents.open, _told(compressing, progress, meant))
             compressing.finish()
         finally:
             compressing.close()
@@ -77,13 +79,46 @@ def pack(request: PackRequest, *, progress: Progress | None = None) -> PackResul
     return PackResult(len(meant.plan), counted.size, digest, diff_id, meant.notes)
 
 
-def _tar(tree: PackedTree, meant: Meant, write: Write) -> Packed:
+def _write_tar(entries: Collection[Entry], contents: Contents, write: Write) -> Packed:
     from rootgen.layer.write import write_tar
 
-    return write_tar(tuple(meant.plan.entries()), tree.contents.open, write)
+    return write_tar(entries, contents, write)
 
 
-FORMATS: Mapping[str, Writer] = {"tar": _tar}
+def _write_cpio(entries: Collection[Entry], contents: Contents, write: Write) -> Packed:
+    from rootgen.image.cpio import write_cpio
+
+    return write_cpio(entries, contents, write)
+
+
+def _as_it_is(rootfs: str, meant: Meant) -> Meant:
+    del rootfs
+    return meant
+
+
+def _as_initramfs(rootfs: str, meant: Meant) -> Meant:
+    from rootgen.api.initramfs import initramfs_of
+    from rootgen.image.cpio import not_held
+    from rootgen.rootfs.note import Notes
+
+    plan, told = initramfs_of(rootfs, meant)
+    notes = Notes()
+    for path, what in not_held(tuple(plan.entries())):
+        notes.add(path, what)
+    return meant._replace(plan=plan, notes=(*meant.notes, *told, *notes.all()))
+
+
+class Format(NamedTuple):
+    """One format: what becomes of the tree's Plan for it, and what writes its entries."""
+
+    prepare: Callable[[str, Meant], Meant]
+    write: Callable[[Collection[Entry], Contents, Write], Packed]
+
+
+FORMATS: Mapping[str, Format] = {
+    "tar": Format(_as_it_is, _write_tar),
+    "cpio": Format(_as_initramfs, _write_cpio),
+}
 
 
 def _told(compressing: Compressor, progress: Progress | None, meant: Meant) -> Write:

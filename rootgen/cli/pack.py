@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # Those of api.pack.FORMATS and image.compress.COMPRESSIONS, whose imports a command line need not
 # wait for.
-_FORMATS = ("tar", "bundle")
+_FORMATS = ("tar", "cpio", "bundle")
 _COMPRESSIONS = ("none", "gzip", "zstd")
 # What an OCI runtime can be told; the rest of a launch's options are the launcher's own.
 _RUNTIME = frozenset((
@@ -49,10 +49,15 @@ def pack(
       rootgen pack ./rootfs --to tar rootfs.tar
       rootgen pack ./rootfs --to tar --compress zstd rootfs.tar.zst
       rootgen pack ./rootfs --to tar - | ssh host tar -x -C /srv/rootfs
+      rootgen pack ./rootfs --to cpio --compress gzip initramfs.img
 
     Owners and devices are those of the manifest, also where an ordinary
     user's tree cannot have them. OUT is written whole or not at all; - is
     standard output, and what was done is then told on standard error.
+
+    As cpio it is an initramfs: its /init (the tree's own, where it has one)
+    mounts /proc, /sys and /dev, and starts the entry point that the tree's
+    profile names, or a shell.
 
     \b
       rootgen pack ./rootfs --to bundle ./bundle --memory 256M -- ls -l /
@@ -132,7 +137,7 @@ COMMAND = Command(
         Argument("words", "[-- COMMAND [ARG]...]", many=True, required=False),
         Option(
             ("--to",), "to", kind="choice", choices=_FORMATS, default=None,
-            help="What OUT is to be.",
+            help="What OUT is to be: an archive, an initramfs, an OCI bundle.",
         ),
         Option(
             ("--compress",), "compress", kind="choice", choices=_COMPRESSIONS, default="none",

@@ -6,31 +6,24 @@ stands after the file that it is of.
 
 from __future__ import annotations
 
-from rootgen.errors import LayerError, PlanError
+from rootgen.errors import PlanError
 from rootgen.layer.fields import BLOCK
 from rootgen.layer.header import header_blocks
-from rootgen.named import TYPE_CHECKING, NamedTuple
+from rootgen.layer.packed import PackedOutput, changed, read_exactly
+from rootgen.named import TYPE_CHECKING
 from rootgen.plan.entry import Entry, EntryKind, Inline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
+    from rootgen.layer.packed import Packed
     from rootgen.sysroot.port import OpenFile
 
     Contents = Callable[[Entry], OpenFile]
     Write = Callable[[bytes], object]
 
-# What is read, hashed and written at once: large enough that calls cost nothing beside bytes.
-_CHUNK = 1 << 20
 _PADDING = tuple(bytes(count) for count in range(BLOCK))
 _END = bytes(2 * BLOCK)
-
-
-class Packed(NamedTuple):
-    """An archive that was written: its length, and its SHA-256 in hexadecimal (the diff ID)."""
-
-    size: int
-    sha256: str
 
 
 def write_tar(entries: Collection[Entry], contents: Contents, write: Write) -> Packed:
@@ -42,7 +35,7 @@ def write_tar(entries: Collection[Entry], contents: Contents, write: Write) -> P
     whose file is not among the entries, and whatever ``contents``, its
     files and ``write`` raise.
     """
-    output = _Output(write)
+    output = PackedOutput(write)
     linked = {entry.target for entry in entries if entry.kind is EntryKind.HARDLINK}
     # Attributes of the files with several names: each of the names repeats them.
     attributes = {entry.path: entry.xattrs for entry in entries if entry.path in linked}
@@ -77,73 +70,13 @@ def in_archive_order(entries: Collection[Entry], linked: Collection[str]) -> Ite
         raise PlanError(f"{links[0].path} is a hard link to {target}, which is no file here")
 
 
-def _add_content(entry: Entry, contents: Contents, output: _Output) -> None:
+def _add_content(entry: Entry, contents: Contents, output: PackedOutput) -> None:
     if isinstance(entry.content, Inline):
         output.add(entry.content.data)
         if len(entry.content.data) != entry.size:
-            raise _changed(entry)
+            raise changed(entry)
     else:
         with contents(entry) as file:
             for chunk in read_exactly(file, entry):
                 output.add(chunk)
     output.add(_PADDING[-entry.size % BLOCK])
-
-
-def read_exactly(file: OpenFile, entry: Entry) -> Iterator[bytes]:
-    """Return the content of ``entry`` from ``file``, in large pieces.
-
-    Raises LayerError where that is not as long as the entry says.
-    """
-    offset = 0
-    while True:
-        # One byte more than there should be: it tells of a file that grew, at no call's cost.
-        wanted = min(_CHUNK, entry.size - offset + 1)
-        data = file.pread(wanted, offset)
-        offset += len(data)
-        if offset > entry.size or (not data and offset < entry.size):
-            raise _changed(entry)
-        if data:
-            yield data
-        if offset == entry.size and len(data) < wanted:
-            return
-
-
-def _changed(entry: Entry) -> LayerError:
-    return LayerError(
-        f"{entry.path} changed while it was being packed",
-        why=(f"it was {entry.size} bytes long",),
-        hint="pack again when nothing writes to the tree",
-    )
-
-
-class _Output:
-    """Bytes on their way to the caller, gathered until there are many."""
-
-    def __init__(self, write: Write) -> None:
-        from hashlib import sha256  # OpenSSL costs 3 ms: only where there are bytes to digest
-
-        self._write = write
-        self._digest = sha256()
-        self._parts: list[bytes] = []
-        self._gathered = 0
-        self._size = 0
-
-    def add(self, data: bytes) -> None:
-        """Add bytes."""
-        self._parts.append(data)
-        self._gathered += len(data)
-        if self._gathered >= _CHUNK:
-            self._flush()
-
-    def finish(self) -> Packed:
-        """Write what is left, and return what all of it was."""
-        self._flush()
-        return Packed(self._size, self._digest.hexdigest())
-
-    def _flush(self) -> None:
-        data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-        self._digest.update(data)
-        self._write(data)
-        self._size += len(data)
-        self._gathered = 0
-        self._parts.clear()

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from typing import Any
 
+    from rootgen.layer.packed import Packed
     from rootgen.layer.read import Archive
-    from rootgen.layer.write import Packed
     from rootgen.sysroot.memory import BytesFile
 
 
