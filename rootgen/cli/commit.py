@@ -65,7 +65,7 @@ COMMAND = Command(
         Option(
             ("--compress",), "compress", metavar="HOW", kind="choice", choices=_COMPRESSIONS,
             default="gzip", shown=True,
-            help="none, gzip or zstd; with every core, and the same bytes on any number of them.",
+            help="Compress with every core; the bytes are the same on any number.",
         ),
         STORE,
         flag("--json", "Print what was made as JSON.", dest="as_json"),
