@@ -8,12 +8,17 @@ from rootgen.named import NamedTuple
 SIZE_LIMIT = 4 << 20
 
 _BETWEEN = b"/\0/"  # the end of one directory and the beginning of the next
-# csu/version.c: "GNU C Library (…) stable release version 2.36.", in every loader.
+# csu/version.c: "ld.so (…) stable release version 2.36."
 _RELEASE = b"release version "
+# What one says that is older than ``ld.so --version`` (NEWS of 2.33), and its place among them.
+_PRIVATE, _OLD = b"GLIBC_PRIVATE", (2, 32)
 
 
 class Loader(NamedTuple):
-    """``directories``: the default ones, in order; ``version``: (2, 36), () where it says none."""
+    """``directories``: the default ones, in order; ``version``: (2, 36), () where it says none.
+
+    Those before 2.33 say none, and are told apart from no glibc's: (2, 32).
+    """
 
     directories: tuple[str, ...]
     version: tuple[int, ...]
@@ -25,6 +30,10 @@ class Loader(NamedTuple):
     def searches_legacy(self) -> bool:
         """Tell whether it looks into tls and platform subdirectories (NEWS of 2.37: gone)."""
         return bool(self.version) and self.version < (2, 37)
+
+    def skips_files(self) -> bool:
+        """Tell whether a search goes on after a path through a file (NEWS of 2.39, bug 31035)."""
+        return not self.version or self.version >= (2, 39)
 
 
 UNKNOWN = Loader((), ())
@@ -38,7 +47,7 @@ def parse_loader(data: bytes) -> Loader:
 def _version(data: bytes) -> tuple[int, ...]:
     at = data.find(_RELEASE)
     if at < 0:
-        return ()
+        return _OLD if _PRIVATE in data else ()
     text = data[at + len(_RELEASE) : at + len(_RELEASE) + 16]
     numbers: list[int] = []
     for part in text.split(b"."):

@@ -7,7 +7,7 @@ about the root; which questions to ask in which order is ``glibc`` and
 
 from __future__ import annotations
 
-from errno import ENOENT
+from errno import ENOENT, ENOTDIR
 
 from rootgen.elf.facts import ET_DYN, ET_EXEC
 from rootgen.elf.reader import read_facts
@@ -135,17 +135,21 @@ class Root:
             return Opened(found, facts, "only ET_DYN and ET_EXEC can be loaded")
         return Opened(found, facts)
 
-    def is_barred(self, path: str) -> bool:
-        """Tell whether ``path``, where ``open`` found nothing, is there and leads nowhere.
+    def is_barred(self, path: str, program: ElfFacts, *, relative: bool) -> bool:
+        """Tell whether ``path``, where ``open`` found nothing, ends a list of directories.
 
-        A link in a circle or through a file, in a directory that is there
-        (elf/dl-load.c, ``open_path``: ``here_any``, and an errno that is
-        neither ENOENT nor EACCES).
+        As a link in a circle does, and before 2.39 one through a file, in a
+        directory that is there; any directory passes for it whose element
+        is ``relative`` (elf/dl-load.c, ``open_path``: ``here_any``, and an errno
+        that it does not go on after; ``fillin_rpath``: ``existing``).
         """
-        if self._opened.get(path) is not None or self.sysroot.lookup_error(path) == ENOENT:
+        if self._opened.get(path) is not None:
+            return False
+        error = self.sysroot.lookup_error(path)
+        if error == ENOENT or (error == ENOTDIR and self.loader(program).skips_files()):
             return False
         directory = self.sysroot.lookup(path.rpartition("/")[0] or "/")
-        return directory is not None and directory.node.kind is Kind.DIRECTORY
+        return relative or (directory is not None and directory.node.kind is Kind.DIRECTORY)
 
     def cached(self, name: str, program: ElfFacts) -> str | None:
         """Return the path that ld.so.cache has for ``name`` in a process like ``program``'s."""
@@ -154,11 +158,12 @@ class Root:
             return None
         machine = machine_of(program)
         flags, other_flags = machine.lookup_flags()
+        program_loader = self.loader(program)
         return loaded.lookup(
             name,
             flags,
-            self.cpu,
-            lambda bits: hwcaps.usable(bits, self.cpu, machine, self.loader(program)),
+            self.cpu if program_loader.searches_hwcaps() else self.cpu._replace(levels=()),
+            lambda bits: hwcaps.usable(bits, self.cpu, machine, program_loader),
             other_flags=other_flags,
         )
 

@@ -102,8 +102,7 @@ class Requester:
         if program.secure:
             elements = (one for one in text.split(":") if self._is_trusted(one, root, program))
             text = ":".join(elements)
-        directories = split_path(text, lambda: self.tokens(root, program)) if text else ()
-        return tuple(_absolute(directory, root) for directory in directories)
+        return tuple(split_path(text, lambda: self.tokens(root, program))) if text else ()
 
     def _is_trusted(self, element: str, root: Root, program: Requester) -> bool:
         """Tell whether a set-user-ID program's process searches a path element.
@@ -184,12 +183,8 @@ def _special_places(
         if not met_program and program.facts.rpath is not None:
             yield from _in(root, program.rpath(root, program), name, How.RPATH, program.facts)
     if library_path and not program.secure:
-        elements = tuple(
-            _absolute(one, root)
-            for one in split_path(
-                ":".join(library_path), lambda: program.tokens(root, program), ":;"
-            )
-        )
+        text = ":".join(library_path)
+        elements = split_path(text, lambda: program.tokens(root, program), ":;")
         yield from _in(root, elements, name, How.LIBRARY_PATH, program.facts)
     if requester.facts.runpath is not None:
         yield from _in(root, requester.runpath(root, program), name, How.RUNPATH, program.facts)
@@ -230,12 +225,12 @@ def _plain_places(root: Root, name: str, facts: ElfFacts, *, nodeflib: bool) -> 
 def _in(
     root: Root, directories: Iterable[str], name: str, how: How, program: ElfFacts
 ) -> Iterator[_Place]:
-    for directory in directories:
-        path = ""
+    for element in directories:
+        directory, path = _absolute(element, root), ""
         for place in root.subdirectories(directory, program):
             path = f"{place.rstrip('/')}/{name}"
             yield _Place(path, how, directory)
-        if root.is_barred(path):
+        if root.is_barred(path, program, relative=element[:1] != "/"):
             # open_path: what is there and cannot be opened ends this list, not those after it.
             return
 

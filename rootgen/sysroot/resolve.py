@@ -62,7 +62,10 @@ class Resolver:
         except KeyError:
             directory = self._walk(head)
             self._directories[head] = directory
-        if directory is None or directory.node.kind is not Kind.DIRECTORY:
+        if directory is None:
+            return None
+        if directory.node.kind is not Kind.DIRECTORY:
+            self._errors[head] = ENOTDIR
             return None
         real = directory.path + "/" + tail if directory.path != "/" else "/" + tail
         node = self._node_of(real)

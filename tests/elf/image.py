@@ -10,6 +10,7 @@ PT_LOAD, PT_DYNAMIC, PT_INTERP, PT_NOTE = 1, 2, 3, 4
 DT_NULL, DT_NEEDED, DT_STRTAB, DT_STRSZ, DT_SONAME, DT_RPATH = 0, 1, 5, 10, 14, 15
 DT_HASH, DT_SYMTAB = 4, 6
 _SYMBOL_SIZE = 24
+_READ, _READ_WRITE = 4, 6
 DT_RUNPATH, DT_FLAGS, DT_FLAGS_1 = 29, 30, 0x6FFFFFFB
 DT_AUXILIARY, DT_FILTER = 0x7FFFFFFD, 0x7FFFFFFF
 PN_XNUM = 0xFFFF
@@ -178,6 +179,8 @@ def _header(recipe: Recipe, shapes: _Shapes, count: int) -> bytes:
 def _segment(recipe: Recipe, shapes: _Shapes, kind: int, offset: int, size: int) -> bytes:
     address = BASE + offset
     align = 0x1000 if kind == PT_LOAD else 4
+    # Writable as data is: before 2.35 glibc relocates the dynamic section where it stands.
+    flags = _READ_WRITE if kind == PT_LOAD else _READ
     if recipe.elf_class == 64:
-        return shapes.segment.pack(kind, 4, offset, address, address, size, size, align)
-    return shapes.segment.pack(kind, offset, address, address, size, size, 4, align)
+        return shapes.segment.pack(kind, flags, offset, address, address, size, size, align)
+    return shapes.segment.pack(kind, offset, address, address, size, size, flags, align)

@@ -32,7 +32,7 @@ def symbols(
     assert len(data) == place
     data += extra
     # The one PT_LOAD that there is reaches to the end.
-    header = data.index(pack("<II", 1, 4), 64)
+    header = data.index(pack("<II", 1, 6), 64)
     data[header + 32 : header + 48] = pack("<QQ", len(data), len(data))
     with CountedFile(bytes(data)) as file:
         return read_symbols(file.read_at, "image")

@@ -31,20 +31,21 @@ class Thing(NamedTuple):
     program: bool = False
 
 
-# Says its own path when it is mapped, without a libc; the program then ends.
-_ANNOUNCING = """
+# Says what is mapped, without a libc: /proc/self/maps as it is.
+_TELLING = """
 static long call(long number, long a, const void *b, long c) {
     long result;
     __asm__ volatile ("syscall" : "=a"(result) : "a"(number), "D"(a), "S"(b), "d"(c)
                       : "rcx", "r11", "memory");
     return result;
 }
-static const char path[] = PATH "\\n";
-#ifdef PROGRAM
-void _start(void) { call(231, 0, 0, 0); }
-#else
-__attribute__((constructor)) static void say(void) { call(1, 1, path, sizeof path - 1); }
-#endif
+static char path[] = "/proc/self/maps", buffer[4096];
+void _start(void) {
+    long file = call(2, (long)path, 0, 0), size;
+    while ((size = call(0, file, buffer, sizeof buffer)) > 0)
+        call(1, 1, buffer, size);
+    call(231, size < 0, 0, 0);
+}
 """
 
 
@@ -67,25 +68,25 @@ def build_tree(things: Sequence[Thing], root: Path, interpreter: str = LOADER) -
 
 
 def link(
-    things: Sequence[Thing], root: Path, interpreter: str = LOADER, *, announcing: bool = False
+    things: Sequence[Thing], root: Path, interpreter: str = LOADER, *, telling: bool = False
 ) -> None:
     """Link every one of ``things`` beneath ``root``.
 
     DT_NEEDED is what an object was linked with: a stub whose SONAME is the
-    string wanted stands in for each. ``announcing`` libraries write their
-    path when they are mapped, and their program ends well.
+    string wanted stands in for each. A ``telling`` program can be run: it
+    writes what is mapped, and ends.
     """
     root.mkdir(parents=True, exist_ok=True)
-    nothing, source = root / "nothing.o", root / "nothing.o"
+    nothing = root / "nothing.o"
     _compile("int x;", nothing)
     for thing in things:
         stubs = [_stub(name, number, root, nothing) for number, name in enumerate(thing.needed)]
         target = root / thing.path.lstrip("/")
         target.parent.mkdir(parents=True, exist_ok=True)
-        if announcing:
-            source = root / "announcing.o"
-            kind = "#define PROGRAM\n" if thing.program else ""
-            _compile(f'{kind}#define PATH "/{thing.path}"\n{_ANNOUNCING}', source)
+        source = nothing
+        if telling and thing.program:
+            source = root / "telling.o"
+            _compile(_TELLING, source)
         command = ["ld", "--no-as-needed", "--hash-style=gnu", "-o", str(target), str(source)]
         command += ["-pie", f"--dynamic-linker={interpreter}"] if thing.program else ["-shared"]
         command += ["-soname", thing.soname] if thing.soname else []

@@ -71,7 +71,8 @@ def sysroot(architecture: Architecture, packages: Sequence[str]) -> str:
     """
     names = [architecture.name]
     names += [one.rpartition(":")[2] for one in packages if ":" in one]
-    key = hashlib.sha256(f"2 {' '.join(packages)}".encode()).hexdigest()[:12]
+    chosen = " ".join((*packages, *architecture.suites))
+    key = hashlib.sha256(f"3 {chosen}".encode()).hexdigest()[:12]
     with made_once(f"{architecture.name}-{key}") as (final, fresh):
         if fresh:
             with tempfile.TemporaryDirectory(dir=cache_directory()) as scratch:

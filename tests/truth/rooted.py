@@ -101,10 +101,12 @@ def _drawn(line: str) -> tuple[str, Content]:
     return path.rstrip(":"), Object(**said, kind=Recipe(**kind))
 
 
-def write_root(things: Mapping[str, Content], root: Path, loader: str) -> None:
-    """Write ``things``, absolute paths, beneath ``root``; its loader is a copy of the machine's.
+def write_root(
+    things: Mapping[str, Content], root: Path, loader: str, source: str | None = None
+) -> None:
+    """Write ``things``, absolute paths, beneath ``root``, with the loader of the file ``source``.
 
-    ``/bin/prog`` is the program.
+    None: the machine's own. ``/bin/prog`` is the program.
     """
     for name in ("proc", "dev", "etc"):
         (root / name).mkdir()
@@ -123,7 +125,7 @@ def write_root(things: Mapping[str, Content], root: Path, loader: str) -> None:
         else:
             target.write_bytes(image(content, loader if path == "/bin/prog" else ""))
             target.chmod(0o755)
-    shutil.copy(loader, root / loader.lstrip("/"))
+    shutil.copy(source or loader, root / loader.lstrip("/"))
 
 
 def image(thing: Object, interpreter: str = "") -> bytes:

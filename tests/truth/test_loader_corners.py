@@ -17,6 +17,7 @@ from tests.truth.foreign import run_all
 from tests.truth.loader import parse
 from tests.truth.rooted import drawn_roots, write_root
 from tests.truth.test_loader_musl import LOADER as MUSL
+from tests.truth.test_loader_releases import RELEASES, loader_of_release
 
 _TEXTS = Path(__file__).parent / "corners"
 GLIBC = drawn_roots(_TEXTS / "glibc.txt")
@@ -27,12 +28,26 @@ _WORDS = {
     "not an ELF file": "file too short",
     "truncated in the ELF identification": "file too short",
 }
+# Where the loaders of other releases list the same in another order, or fail an assertion.
+_OTHERWISE = {"preload ld", "filter on prog"}
 
 
 @pytest.mark.parametrize("root", GLIBC)
 def test_glibc(root: str, tmp_path: Path) -> None:
     """The trace in the root, or why the loader ended."""
-    write_root(GLIBC[root], tmp_path, LOADER)
+    _compare(root, tmp_path, None)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("suites", RELEASES, ids=[names[0] for names in RELEASES])
+@pytest.mark.parametrize("root", sorted(set(GLIBC) - _OTHERWISE))
+def test_other_releases(root: str, suites: tuple[str, ...], tmp_path: Path) -> None:
+    """The same of older and newer loaders."""
+    _compare(root, tmp_path, loader_of_release(suites))
+
+
+def _compare(root: str, tmp_path: Path, loader: str | None) -> None:
+    write_root(GLIBC[root], tmp_path, LOADER, loader)
     variables = {"LD_TRACE_LOADED_OBJECTS": "1"}
     [done] = run_all(str(tmp_path), [["/bin/prog"]], qemu="", environment=variables)
     truth = parse(done.output)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ import pytest
 from rootgen.ldso.system import System
 from rootgen.sysroot.directory import DirectorySysroot
 from tests.truth.compiled import LOADER, Thing, link
+from tests.truth.test_loader_musl import LOADER as MUSL
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,13 +46,15 @@ RULES = {
 @pytest.mark.root
 @pytest.mark.parametrize("set_user_id", [True, False])
 @pytest.mark.parametrize("rule", RULES)
-def test_rule(rule: str, set_user_id: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("interpreter", [LOADER, MUSL], ids=["glibc", "musl"])
+def test_rule(rule: str, set_user_id: bool, interpreter: str, tmp_path: Path) -> None:
     """Ours is what the loader maps when a stranger runs the program."""
     where, needed, rpath, library_path = RULES[rule]
-    link([*_LIBRARIES, Thing(where, needed, rpath=rpath, program=True)], tmp_path, announcing=True)
-    loader = tmp_path / LOADER.lstrip("/")
+    program = Thing(where, needed, rpath=rpath, program=True)
+    link([*_LIBRARIES, program], tmp_path, interpreter, telling=True)
+    loader = tmp_path / interpreter.lstrip("/")
     loader.parent.mkdir()
-    shutil.copy(LOADER, loader)
+    shutil.copy(interpreter, loader)
     for parent in (tmp_path, *tmp_path.parents[:3]):
         parent.chmod(0o755)
     (tmp_path / where).chmod(0o4755 if set_user_id else 0o755)
@@ -66,12 +70,16 @@ def test_rule(rule: str, set_user_id: bool, tmp_path: Path) -> None:
     )
     paths = (library_path,) if library_path else ()
     load = System(DirectorySysroot(str(tmp_path))).load(f"/{where}", library_path=paths)
-    ours = sorted(one.path for one in load.objects[1:] if one.path != LOADER)
     if done.returncode == 0:
-        # A constructor says the path that was linked, without the dots of a path element.
-        assert [os.path.normpath(path) for path in ours] == sorted(done.stdout.split())
+        mapped = set(re.findall(r" (/\S+\.so)$", done.stdout, re.MULTILINE))
+        # The kernel's paths, without the dots of a path element.
+        ours = {os.path.normpath(one.path) for one in load.objects[1:] if one.path != interpreter}
+        assert ours == mapped
         assert load.missing == ()
         return
     first = load.missing[0]
+    if interpreter == MUSL:
+        assert f"Error loading shared library {first.name}: No such file" in done.stderr
+        return
     why = "cannot open shared object file" if first.why == "not found" else first.why
     assert why in done.stderr
