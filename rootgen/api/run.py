@@ -15,11 +15,13 @@ from rootgen.sandbox.mounts import MANIFEST
 from rootgen.sandbox.options import Options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
+    from rootgen.sandbox.facts import Facts
     from rootgen.sandbox.launch import Launch
 
     Tell = Callable[[str], None]
+    Compose = Callable[[Sequence[str], Options, Facts], Launch]
 
 # The best first: what people are used to, then what can do without a library.
 _SHELLS = (("bash",), ("zsh",), ("dash",), ("sh",), ("busybox", "sh"))
@@ -47,13 +49,14 @@ def compose_run(
     tell: Tell | None = None,
     environ: Mapping[str, str] = os.environ,
     terminal: bool = True,
+    compose: Compose = compose_launch,
 ) -> Launch:
     """Return the Launch for a request; nothing is done.
 
     ``tell`` is called with what a person should know although it is no
     error; ``environ`` is the caller's environment; without ``terminal`` the
-    program gets none, even where the caller is on one. Raises LaunchError or
-    UsageError.
+    program gets none, even where the caller is on one; ``compose`` makes the
+    Launch of what was read. Raises LaunchError or UsageError.
     """
     root = root_of(request)
     options = with_defaults(root, request.options, tell)
@@ -67,7 +70,7 @@ def compose_run(
             "a directory without what is mounted in it"
         )
     command = request.command or best_shell(root, dict(options.env).get("PATH", ""))
-    return compose_launch(command, options, facts)
+    return compose(command, options, facts)
 
 
 def root_of(request: RunRequest) -> Root:

@@ -27,6 +27,7 @@ NAMES = tuple(
     ).split()
 )
 
+_NUMBERS = {name: number for number, name in enumerate(NAMES)}
 _VERSION_3 = 0x20080522
 _PR_CAPBSET_DROP = 24
 _PR_CAP_AMBIENT = 47
@@ -48,8 +49,7 @@ class _Words(ctypes.Structure):
 
 def mask(names: Iterable[str]) -> int:
     """Return the bit mask of capability names; KeyError for one that Linux does not have."""
-    numbers = {name: number for number, name in enumerate(NAMES)}
-    return sum(1 << numbers[name] for name in set(names))
+    return sum(1 << _NUMBERS[name] for name in set(names))
 
 
 def effective() -> int:

@@ -27,6 +27,8 @@ _START_TIME = 22 - 3
 _ENDED = (b"Z", b"X", b"x")
 _STAT_LIMIT = 4096
 
+_AREA: list[int] = []
+
 _CLOSE_RANGE_CLOEXEC = 4
 _LAST = 0xFFFFFFFF
 
@@ -81,12 +83,22 @@ def set_command_line(text: bytes) -> None:
     last byte stays 0, else the kernel reads on in the environment
     (fs/proc/base.c, get_mm_cmdline). Raises OSError.
     """
-    fields = _stat_fields("self")
-    start, end = (int(field) for field in fields[_ARGUMENTS_START : _ARGUMENTS_START + 2])
+    start, end = command_line_area()
     size = end - start
     if start and size > 0:
         ctypes.memset(start, 0, size)
         ctypes.memmove(start, text, min(len(text), size - 1))
+
+
+def command_line_area() -> tuple[int, int]:
+    """Return where the command line of this process lies, from and to; raise OSError.
+
+    Asked for once: it stays there, in forks of this process as well.
+    """
+    if not _AREA:
+        fields = _stat_fields("self")
+        _AREA.extend(int(field) for field in fields[_ARGUMENTS_START : _ARGUMENTS_START + 2])
+    return _AREA[0], _AREA[1]
 
 
 def start_time(process: int, *, ended: bool = False) -> int | None:

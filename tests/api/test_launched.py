@@ -115,6 +115,23 @@ def test_not_started(tree: Path, command: list[str], error: type[LaunchError]) -
     assert error is not NotFoundError or "bash" in caught.value.hint
 
 
+def test_what_has_changed_since(tmp_path: Path) -> None:
+    """Each launch is of what is there and asked for now, however alike the one before was."""
+    tree = build_tree(tmp_path / "tree")
+    app = rootgen.Options(user="app")
+    assert rootgen.run(tree, ["id", "-u"]).stdout == b"0\n"
+    assert rootgen.run(tree, ["sh", "-c", "echo $A"], env={"A": "1"}).stdout == b"1\n"
+    assert rootgen.run(tree, ["sh", "-c", "echo $A"], env={"A": "2"}).stdout == b"2\n"
+    with open(tree / "etc/passwd", "a") as file:
+        file.write("late:x:0:0::/tmp:/bin/sh\n")
+    late = rootgen.Options(user="late")
+    assert rootgen.run(tree, ["sh", "-c", "echo $HOME"], options=late).stdout == b"/tmp\n"
+    (tree / "etc/passwd").write_text("late:x:0:0::/var:/bin/sh\n")
+    assert rootgen.run(tree, ["sh", "-c", "echo $HOME"], options=late).stdout == b"/var\n"
+    with pytest.raises(LaunchError, match="no user 'app'"):
+        rootgen.run(tree, ["true"], options=app)
+
+
 def test_mistakes(tree: Path, tmp_path: Path) -> None:
     """No tree, and options that make no sense."""
     with pytest.raises(LaunchError, match="No such file"):
