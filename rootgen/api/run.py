@@ -62,7 +62,8 @@ def compose_run(
     options = with_defaults(root, request.options, tell)
     facts = read_facts(root, options, environ)
     if not terminal:
-        facts = facts._replace(terminal=False)
+        # Its streams are another process's, and may be anything.
+        facts = facts._replace(terminal=False, callers_terminal=True)
     if facts.submounts and tell is not None:
         more = f" and {len(facts.submounts) - 1} more" if len(facts.submounts) > 1 else ""
         tell(

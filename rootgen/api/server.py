@@ -81,7 +81,7 @@ def ask(
         {
             "root": to_json(absolute(root_of(request))),
             "command": request.command,
-            "options": to_json(request.options),
+            "options": to_json(_absolute_options(request.options)),
             "environ": dict(environ),
         }
     ).encode()
@@ -97,6 +97,13 @@ def ask(
         os.close(theirs)
         os.close(written)
     return ours
+
+
+def _absolute_options(options: option_values.Options) -> option_values.Options:
+    """Return the options without a path that is relative to the caller's directory."""
+    if options.seccomp in ("", option_values.NO_SECCOMP):
+        return options
+    return options._replace(seccomp=os.path.abspath(options.seccomp))
 
 
 def _send(kind: bytes, parts: tuple[int, ...]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -249,3 +250,16 @@ def test_no_file_is_left_open(tree: Path) -> None:
         with pytest.raises(NotFoundError):
             rootgen.run(tree, ["none"])
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_seccomp(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A profile is found from where the caller is; "none" leaves what keeps terminals alone."""
+    rule = {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 28}
+    text = json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule]})
+    (tmp_path / "profile.json").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    done = rootgen.run(tree, ["mkdir", "/x"], options=rootgen.Options(seccomp="profile.json"))
+    assert b"No space left" in done.stderr
+    command = ["grep", "Seccomp_filters", "/proc/self/status"]
+    done = rootgen.run(tree, command, options=rootgen.Options(seccomp="none"))
+    assert done.stdout.split() == [b"Seccomp_filters:", b"1"]
