@@ -116,7 +116,7 @@ def read_facts(root: Root, options: Options, environ: Mapping[str, str]) -> Fact
         limits=_read_limits(options, privileged=privileged) if wants_groups(options) else None,
         rlimits=read_rlimits(),
         uplinks=_read_uplinks(environ) if options.network not in ("none", "host") else (),
-        time_namespaces=os.path.exists("/proc/self/timens_offsets"),
+        time_namespaces=_may_set_clocks(),
         resolver=_read_resolver() if options.network != "none" else "",
         devices=_read_devices(options) if options.devices else (),
         submounts=_submounts(root) if root.stacked else (),
@@ -336,6 +336,18 @@ def _read_host(path: str) -> bytes:
         return b""
     except OSError as error:
         raise LaunchError(f"{path}: {error.strerror}") from error
+
+
+def _may_set_clocks() -> bool:
+    """Say whether time namespaces are there, in a procfs that may be written; LaunchError if none.
+
+    Without procfs nothing here works: descriptors are mounted by their names in it.
+    """
+    if os.access("/proc/self/timens_offsets", os.W_OK):
+        return True
+    if not os.path.exists("/proc/self/fd"):
+        raise LaunchError("there is no procfs on /proc", hint="mount -t proc proc /proc")
+    return False
 
 
 def _initial_user_namespace() -> bool:

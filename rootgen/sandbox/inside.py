@@ -8,6 +8,7 @@ of root the host's Python is out of reach.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import select
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
 _CHANNEL = 3
 _STREAMS = (0, 1, 2)
 _FAILED = 125
+_LACKING = (
+    "inside another container root lacks some capabilities (NET_ADMIN for a network of one's own): "
+    "add them there, or take its network: --net host"
+)
 _COMMAND_LINE = b"rootgen: process 1"
 
 
@@ -115,7 +120,8 @@ def _enter_namespaces(launch: Launch) -> None:
         if launch.loopback:
             network.bring_loopback_up()
     except OSError as error:
-        raise failure(f"set up the new namespaces ({error.filename})", error) from error
+        hint = _LACKING if error.errno == errno.EPERM else ""
+        raise failure(f"set up the new namespaces ({error.filename})", error, hint) from error
 
 
 def _open_namespaces(launch: Launch) -> tuple[int, ...]:

@@ -152,6 +152,11 @@ def _clone(launch: Launch) -> int:
 
 def _clone_hint(error: OSError, *, user: bool) -> str:
     if user and error.errno in (errno.EPERM, errno.EACCES):
+        if not _has_ids():
+            return (
+                "the user namespace that this runs in has no ids yet, and so can make none: "
+                "map some (unshare --map-root-user)"
+            )
         return (
             "user namespaces are forbidden here (sysctl kernel.unprivileged_userns_clone, "
             "kernel.apparmor_restrict_unprivileged_userns, or a seccomp filter); or be root"
@@ -159,6 +164,12 @@ def _clone_hint(error: OSError, *, user: bool) -> str:
     if error.errno in (errno.ENOSPC, errno.EUSERS):
         return "there are too many namespaces already: see sysctl user.max_user_namespaces"
     return ""
+
+
+def _has_ids() -> bool:
+    """Say whether this process's own user namespace has been given ids (user_namespaces(7))."""
+    with open("/proc/self/uid_map", "rb") as file:
+        return bool(file.read(1))
 
 
 def _write_maps(id_map: IdMap, child: int) -> None:
@@ -176,7 +187,8 @@ def _write_maps(id_map: IdMap, child: int) -> None:
         namespace.write_id_map(child, "uid_map", id_map.uids)
         namespace.write_id_map(child, "gid_map", id_map.gids)
     except OSError as error:
-        raise failure(f"write the id map {error.filename}", error) from error
+        hint = "/proc must be writable, and that of this PID namespace: mount -t proc proc /proc"
+        raise failure(f"write the id map {error.filename}", error, hint) from error
 
 
 def _start_helper(
