@@ -17,6 +17,7 @@ from __future__ import annotations
 TYPE_CHECKING = False  # checkers know better; typing costs 5 ms
 
 if TYPE_CHECKING:
+    from rootgen.api.bundle import BundleRequest, pack_bundle
     from rootgen.api.check import check
     from rootgen.api.deps import Asked, Resolver, deps
     from rootgen.api.deps_graph import chains_to, dependents, retained
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Asked",
     "Bind",
+    "BundleRequest",
     "Completed",
     "Launched",
     "MakeRequest",
@@ -49,6 +51,7 @@ __all__ = [
     "launch",
     "make",
     "pack",
+    "pack_bundle",
     "retained",
     "run",
     "why",
@@ -58,6 +61,7 @@ __version__ = "0.1.0"
 _PLACES = {
     "Asked": "rootgen.api.deps",
     "Bind": "rootgen.sandbox.options",
+    "BundleRequest": "rootgen.api.bundle",
     "Completed": "rootgen.api.launched",
     "Launched": "rootgen.api.launched",
     "MakeRequest": "rootgen.api.make",
@@ -76,6 +80,7 @@ _PLACES = {
     "launch": "rootgen.api.launched",
     "make": "rootgen.api.make",
     "pack": "rootgen.api.pack",
+    "pack_bundle": "rootgen.api.bundle",
     "retained": "rootgen.api.deps_graph",
     "run": "rootgen.api.launched",
     "why": "rootgen.api.why",
