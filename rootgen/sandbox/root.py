@@ -59,7 +59,7 @@ def change_root(tree: int, way: str) -> bool:
     Raises LaunchError.
     """
     os.fchdir(tree)
-    if way != "chroot" and _pivot(way):
+    if way != "chroot" and _pivot(tree, way):
         return False
     try:
         _chroot(tree)
@@ -68,20 +68,34 @@ def change_root(tree: int, way: str) -> bool:
     return True
 
 
-def _pivot(way: str) -> bool:
+def _pivot(tree: int, way: str) -> bool:
     """Change roots, and let go of the old one; false where the kernel refuses and that may be."""
     try:
         mounts.pivot_root(".", ".")
-        # The old root now lies over the new one, at the same place.
-        mounts.detach(".")
-        os.chdir("/")
     except OSError as error:
         # pivot_root(2): EINVAL where the current root is a rootfs, as in an initramfs.
         if error.errno == errno.EINVAL and way == "auto":
             return False
         hint = "--pivot auto falls back on chroot" if way == "pivot_root" else ""
         raise failure("change the root with pivot_root", error, hint) from error
+    try:
+        _let_go_of_the_old(tree)
+        os.chdir("/")
+    except OSError as error:
+        raise failure("unmount the old root", error) from error
     return True
+
+
+def _let_go_of_the_old(tree: int) -> None:
+    """Unmount the old root, which now lies over the new one, at the same place.
+
+    What lay over the old one, as a stack's own directories do, lies over it
+    still and is the first to go. Names do not lead to any of it, but "/.."
+    does. Raises OSError.
+    """
+    mounts.detach(".")
+    while not os.path.samestat(os.stat("/.."), os.fstat(tree)):
+        mounts.detach(".")
 
 
 def _chroot(tree: int) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+UNFILTERED = ("--seccomp", "none")
 # openat2 (5.6), mount_setattr (5.12) and close_range (5.9) answer as an older kernel does.
 _OLD = """
 import ctypes, errno, sys
@@ -89,3 +90,12 @@ def test_procfs_links(tree: Path) -> None:
     )
     assert done.returncode in {126, 127}
     assert b"host" not in done.stdout
+
+
+@pytest.mark.parametrize("options", [[], ["--ephemeral"]])
+def test_nothing_of_the_old_root(tree: Path, options: Sequence[str]) -> None:
+    """What mounts were made on lay over the old root, and is gone with it: "/.." leads nowhere."""
+    done = _launch(tree, "ls /..; cut -d' ' -f5 /proc/self/mountinfo", [*options, *UNFILTERED])
+    names, points = done.stdout.decode().split("/\n", 1)
+    assert names.split() == sorted(os.listdir(tree))
+    assert "/\n" not in points
