@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-_OPTIONS = ([], ["--ephemeral"], ["--ephemeral-size", "16M"], ["--read-only"])
+_OPTIONS: tuple[list[str], ...] = (
+    [],
+    ["--ephemeral"],
+    ["--ephemeral-size", "16M"],
+    ["--read-only"],
+)
 
 
 @pytest.fixture
