@@ -34,7 +34,7 @@ def boot(
     disk: int = 0,
     modules: Sequence[str] = (),
     files: Mapping[str, bytes] | None = None,
-    timeout: float = 180,
+    timeout: float = 600,
 ) -> dict[str, Result]:
     """Boot, run the scripts, power off; return each script's result.
 

@@ -44,6 +44,13 @@ echo +memory +pids +cpu >cgroup.subtree_control
 mkdir user
 chown user user user/cgroup.procs user/cgroup.subtree_control
 """
+# What a user launches by hand; nothing limits it, so a little more than the limits below is taken.
+_NAIVE = "as_user unshare --map-root-user --mount --pid --fork --mount-proc chroot /tree /bin/sh -c"
+NAIVE = {
+    "naive-memory": f"{_NAIVE} 'head -c 60000000 /dev/zero | tail -n 1 | wc -c'",
+    "naive-bomb": f"{_NAIVE} 'for i in $(seq 40); do sleep 9 & done; echo $i processes'",
+    "naive-processor": f"mount --bind /proc /tree/proc; time {_NAIVE} '{_BUSY}'; umount /tree/proc",
+}
 _ENTER = "sh -c 'echo $$ >/sys/fs/cgroup/user/cgroup.procs; exec as_user \"$@\"' sh"
 DELEGATED = {
     "refused": "as_user rootgen run --memory 32M /tree -- touch /tmp/x",
@@ -69,6 +76,12 @@ def _took(result: Result) -> float:
     return 60 * int(found[1]) + float(found[2])
 
 
+def _share(result: Result) -> float:
+    """Return which part of the time it had a processor."""
+    fields = result.output.rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / 100 / _took(result)  # ticks
+
+
 def _check(results: Mapping[str, Result]) -> None:
     """Compare what the scripts said with what limits mean, whatever version they are of."""
     told = "rootgen: out of memory: the limit of --memory was reached"
@@ -78,9 +91,7 @@ def _check(results: Mapping[str, Result]) -> None:
     assert f"{told}, and the kernel killed a process in there" in results["child"].output
     assert told in results["files"].output
     assert "fork" in results["processes"].output
-    fields = results["processor"].output.rpartition(") ")[2].split()
-    used = (int(fields[11]) + int(fields[12])) / 100  # in ticks
-    assert used < 0.4 * _took(results["processor"]), results["processor"]
+    assert _share(results["processor"]) < 0.4, results["processor"]
     # Two MiB at half a MiB, 32 reads at eight a second: four seconds.
     assert _took(results["write"]) > 3, results["write"]
     assert _took(results["read"]) > 3, results["read"]
@@ -102,8 +113,11 @@ def _check_delegated(results: Mapping[str, Result]) -> None:
 
 def test_version_2() -> None:
     """Memory, processes, processor and disk, for root and in a group that a user was given."""
-    results = boot({**SCRIPTS, **DELEGATED}, disk=16 << 20)
+    results = boot({**SCRIPTS, **NAIVE, **DELEGATED}, disk=16 << 20)
     _check(results)
+    assert "60000000" in results["naive-memory"].output
+    assert "40 processes" in results["naive-bomb"].output
+    assert _share(results["naive-processor"]) > 0.6, results["naive-processor"]
     _check_delegated(results)
 
 
