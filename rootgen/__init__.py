@@ -27,13 +27,14 @@ if TYPE_CHECKING:
     from rootgen.api.pack import PackRequest, PackResult, pack
     from rootgen.api.why import why
     from rootgen.errors import RootgenError
-    from rootgen.sandbox.options import Bind, Options, Port
+    from rootgen.sandbox.options import Bind, IoLimit, Options, Port, Rlimit
 
 __all__ = [
     "Asked",
     "Bind",
     "BundleRequest",
     "Completed",
+    "IoLimit",
     "Launched",
     "MakeRequest",
     "MakeResult",
@@ -42,6 +43,7 @@ __all__ = [
     "PackResult",
     "Port",
     "Resolver",
+    "Rlimit",
     "RootgenError",
     "chains_to",
     "check",
@@ -63,6 +65,7 @@ _PLACES = {
     "Bind": "rootgen.sandbox.options",
     "BundleRequest": "rootgen.api.bundle",
     "Completed": "rootgen.api.launched",
+    "IoLimit": "rootgen.sandbox.options",
     "Launched": "rootgen.api.launched",
     "MakeRequest": "rootgen.api.make",
     "MakeResult": "rootgen.api.make",
@@ -71,6 +74,7 @@ _PLACES = {
     "Options": "rootgen.sandbox.options",
     "Port": "rootgen.sandbox.options",
     "Resolver": "rootgen.api.deps",
+    "Rlimit": "rootgen.sandbox.options",
     "RootgenError": "rootgen.errors",
     "chains_to": "rootgen.api.deps_graph",
     "check": "rootgen.api.check",

@@ -137,6 +137,10 @@ ELSEWHERE = (
               "tests/sandbox/test_privileges.py::test_hostile_passwd"),
     Elsewhere("passwd and group of the tree: a pipe, endless",
               "tests/sandbox/test_privileges.py::test_passwd_that_never_ends"),
+    Elsewhere("memory by way of files, the disk, the processors, under limits",
+              "tests/attacks/test_exhaustion.py::test_exhaustion"),
+    Elsewhere("memory, processes, processors as a user, in a group of one's own",
+              "tests/guest/test_limits.py::test_version_2"),
     Elsewhere("setgroups(2) with one id only (CVE-2014-8989)",
               "tests/sandbox/test_privileges.py::test_groups_are_frozen_without_ranges"),
 )  # fmt: skip

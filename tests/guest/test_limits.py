@@ -45,11 +45,15 @@ mkdir user
 chown user user user/cgroup.procs user/cgroup.subtree_control
 """
 # What a user launches by hand; nothing limits it, so a little more than the limits below is taken.
-_NAIVE = "as_user unshare --map-root-user --mount --pid --fork --mount-proc chroot /tree /bin/sh -c"
+_NAIVE = (
+    "mount --bind /dev /tree/dev; mount --bind /proc /tree/proc; "
+    "{}as_user unshare --map-root-user --mount chroot /tree /bin/sh -c '{}'; "
+    "umount /tree/dev /tree/proc"
+)
 NAIVE = {
-    "naive-memory": f"{_NAIVE} 'head -c 60000000 /dev/zero | tail -n 1 | wc -c'",
-    "naive-bomb": f"{_NAIVE} 'for i in $(seq 40); do sleep 9 & done; echo $i processes'",
-    "naive-processor": f"mount --bind /proc /tree/proc; time {_NAIVE} '{_BUSY}'; umount /tree/proc",
+    "naive-memory": _NAIVE.format("", "head -c 60000000 /dev/zero | tail -n 1 | wc -c"),
+    "naive-bomb": _NAIVE.format("", "for i in $(seq 40); do sleep 3 & done; echo $i processes"),
+    "naive-processor": _NAIVE.format("time ", _BUSY),
 }
 _ENTER = "sh -c 'echo $$ >/sys/fs/cgroup/user/cgroup.procs; exec as_user \"$@\"' sh"
 DELEGATED = {
