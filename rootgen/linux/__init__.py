@@ -12,5 +12,6 @@ new namespaces, set their ids' maps, join them); ``process`` (prctl,
 descriptors, signals as descriptors); ``capability`` (the sets of
 ``capabilities(7)``); ``seccomp`` (a *filter* of system calls),
 ``landlock`` (a *domain* that opens only some files), ``keyring``;
-``network`` (the loopback interface); ``message`` (messages that carry descriptors).
+``network`` (the loopback interface); ``message`` (messages that carry descriptors);
+``stream`` (a connection to somebody's Unix socket).
 """

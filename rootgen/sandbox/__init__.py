@@ -5,7 +5,9 @@ and the tree say, read beforehand) are composed into a ``launch``: every
 step, in its order, as data. ``explain`` tells it; ``perform`` does it.
 
 Pure: ``options``, ``launch``, ``compose``, ``mounts``, ``id_map``,
-``account`` (passwd and group), ``environment``, ``limits``, ``allowance``
+``account`` (passwd and group), ``environment``, ``limits`` (which groups hold
+them), ``limit_files`` (in which files), ``rlimit`` (those of each process),
+``dbus_wire`` (messages of D-Bus as bytes), ``allowance``
 (what the program may do at most), ``seccomp`` (filters of system calls),
 ``explain``, ``oci`` (a runtime's configuration), ``uplink`` (the way out of
 its network), ``deadline`` (what a launch whose time is over is sent).
@@ -17,7 +19,9 @@ tree that nobody trusts), ``mounter`` (mounts made before they are anywhere),
 ``overlay`` (a stack of directories as one root), ``root`` (the change of
 root), ``privileges`` and ``confine`` (what is given up for good),
 ``command`` (the program, found and looked at), ``program`` (the program,
-started), ``cgroup`` (limits), ``relay`` (the terminal), ``attach`` (the
+started), ``cgroup`` (groups made), ``cgroup_file``, ``cgroup_end`` (groups
+removed, whatever happened), ``scope`` (a group that systemd makes), ``dbus``
+(a connection to its bus), ``relay`` (the terminal), ``attach`` (the
 program of an uplink), ``text`` (files of a launch's own), ``report`` (errors
 from inside), ``nearest`` (what a name that was not found may have meant).
 
