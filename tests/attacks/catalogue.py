@@ -127,6 +127,12 @@ ATTACKS = (
 )  # fmt: skip
 
 ELSEWHERE = (
+    Elsewhere("up from / where something lay over the old root (`--ephemeral`)",
+              "tests/attacks/test_old_root.py::test_dotdot"),
+    Elsewhere("the caller's terminal through process 1 (`--cap-add SYS_PTRACE`)",
+              "tests/attacks/test_process_one.py::test_has_no_terminal"),
+    Elsewhere("thirty of these by a command that joins a launch (`rootgen exec`)",
+              "tests/attacks/test_attacks.py::test_joining"),
     Elsewhere("a manifest in the tree that sets user, environment, directory",
               "tests/sandbox/test_defaults.py::test_gives_no_privilege"),
     Elsewhere("a manifest that is none, endless, a link",
