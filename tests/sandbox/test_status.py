@@ -185,6 +185,22 @@ def test_stopped_program(tree: Path) -> None:
     assert process.returncode == 6
 
 
+def test_program_that_closes_its_descriptors(tree: Path) -> None:
+    """It is waited for all the same, and what it started in the background ends with it."""
+    process = _start(
+        tree, "echo ready; exec <&- >&- 2>&-; (setsid sleep 1000 &); sleep 0.3; exit 4"
+    )
+    assert process.communicate(timeout=_WAIT) == (b"", b"")
+    assert process.returncode == 4
+
+
+@pytest.mark.parametrize("script", ["kill -9 $PPID; exit 4", "kill -9 -1; exit 4", "kill -9 $$"])
+def test_program_that_kills(tree: Path, script: str) -> None:
+    """Who kills its parent, everybody, or itself: no one but itself is hit."""
+    status = launch(tree, "bash", "-c", script).returncode
+    assert status == (137 if script.endswith("$$") else 4)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
