@@ -172,7 +172,24 @@ def test_any_profile(profile: Profile, seed: int) -> None:
         first = answer(ours, audit, number, arguments, little=little)
         second = answer(theirs, audit, number, arguments, little=little)
         second = libseccomp.expected(profile, name, number, second)
+        if first != second and _is_misread(profile, name, number):
+            second = _read(profile, name, number, arguments)
         assert first == second, (name, number, arguments)
+
+
+def _is_misread(profile: Profile, name: str, number: int) -> bool:
+    """Say whether libseccomp 2.5.4 may err: a condition is "not equal".
+
+    Met by the higher half alone, it is at times not seen, or makes other
+    conditions forgotten.
+    """
+    table = numbers_of(ARCHITECTURES[name])
+    return any(
+        one.operator == "SCMP_CMP_NE"
+        for rule in profile.rules
+        if number in [table.get(called) for called in rule.names]
+        for one in rule.conditions
+    )
 
 
 _COMPARE: dict[str, Callable[[int, int], bool]] = {
