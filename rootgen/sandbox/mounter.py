@@ -66,6 +66,8 @@ class Staged:
     def __init__(self) -> None:
         mounts.mount("tmpfs", "/", "tmpfs", mounts.MS_NOSUID | mounts.MS_NODEV, "mode=700")
         self._stage = os.open("/..", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        # A tree that is / would be bound with it, and lie beneath it (mount_namespaces(7)).
+        mounts.mount("", mounts.descriptor_path(self._stage), "", mounts.MS_UNBINDABLE)
         os.mkdir("directory", dir_fd=self._stage)
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
         os.close(os.open("file", flags, 0o600, dir_fd=self._stage))

@@ -94,8 +94,22 @@ def _let_go_of_the_old(tree: int) -> None:
     does. Raises OSError.
     """
     mounts.detach(".")
-    while not os.path.samestat(os.stat("/.."), os.fstat(tree)):
+    while not _is_on_top(tree):
         mounts.detach(".")
+
+
+def _is_on_top(tree: int) -> bool:
+    """Say whether "/.." leads to the tree's own mount; where the tree is /, others look like it.
+
+    The numbers of mounts come from the procfs inside, which somebody may have moved: so they
+    alone are not believed.
+    """
+    top = os.open("/..", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        same = os.path.samestat(os.fstat(top), os.fstat(tree))
+        return same and mounts.mount_id(top) == mounts.mount_id(tree)
+    finally:
+        os.close(top)
 
 
 def _chroot(tree: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,6 @@ from tests.sandbox.tree import command_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 UNFILTERED = ("--seccomp", "none")
 # openat2 (5.6), mount_setattr (5.12) and close_range (5.9) answer as an older kernel does.
@@ -90,6 +90,17 @@ def test_procfs_links(tree: Path) -> None:
     )
     assert done.returncode in {126, 127}
     assert b"host" not in done.stdout
+
+
+def test_the_hosts_own_root() -> None:
+    """Where the tree is /, what lies over it looks the same and is not: it is gone as well."""
+    script = (
+        "touch /../var/tmp/x; echo x >/../proc/sys/kernel/domainname; "
+        "cut -d' ' -f5 /proc/self/mountinfo | grep -cx /"
+    )
+    done = _launch(Path("/"), script, ["--read-only", *UNFILTERED])
+    assert done.stdout == b"1\n"
+    assert done.stderr.count(b"Read-only file system") == 2
 
 
 @pytest.mark.parametrize("options", [[], ["--ephemeral"]])
