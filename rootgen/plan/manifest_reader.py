@@ -168,11 +168,14 @@ def _entry(fields: Fields) -> Entry:
 def _image(header: Fields) -> ImageConfig:
     fields = header.table("image")
     fields.only(IMAGE_KEYS)
+    env = fields.pairs("env")
+    if any(not name or "=" in name for name, _ in env):
+        raise fields.wrong("'env' has a name that no variable can have")
     return ImageConfig(
         fields.texts("entrypoint"),
         fields.texts("command"),
         fields.text("user"),
         fields.text("workdir"),
-        fields.pairs("env"),
+        env,
         fields.pairs("labels"),
     )

@@ -69,6 +69,8 @@ def test_no_defaults(tree: Path) -> None:
         '{"rootgen":1,"entries":[',
         _head(user=7),
         _head(env=[["A"]]),
+        _head(env=[["A=B", "c"]]),
+        _head(env=[["", "c"]]),
         _head(user="5", extra=1),
         "[" * 100_000,
         "\x00\xff",
