@@ -70,6 +70,7 @@ def change_root(tree: int, way: str) -> bool:
 
 def _pivot(tree: int, way: str) -> bool:
     """Change roots, and let go of the old one; false where the kernel refuses and that may be."""
+    alike = os.path.samestat(os.stat("/"), os.fstat(tree))
     try:
         mounts.pivot_root(".", ".")
     except OSError as error:
@@ -79,35 +80,35 @@ def _pivot(tree: int, way: str) -> bool:
         hint = "--pivot auto falls back on chroot" if way == "pivot_root" else ""
         raise failure("change the root with pivot_root", error, hint) from error
     try:
-        _let_go_of_the_old(tree)
+        _let_go_of_the_old(tree, alike=alike)
         os.chdir("/")
     except OSError as error:
         raise failure("unmount the old root", error) from error
     return True
 
 
-def _let_go_of_the_old(tree: int) -> None:
+def _let_go_of_the_old(tree: int, *, alike: bool) -> None:
     """Unmount the old root, which now lies over the new one, at the same place.
 
     What lay over the old one, as a stack's own directories do, lies over it
     still and is the first to go. Names do not lead to any of it, but "/.."
-    does. Raises OSError.
+    does. ``alike``: the tree is the old root as well. Raises OSError.
     """
     mounts.detach(".")
-    while not _is_on_top(tree):
+    while not _is_on_top(tree, alike=alike):
         mounts.detach(".")
 
 
-def _is_on_top(tree: int) -> bool:
-    """Say whether "/.." leads to the tree's own mount; where the tree is /, others look like it.
+def _is_on_top(tree: int, *, alike: bool) -> bool:
+    """Say whether "/.." leads to the tree's own mount.
 
-    The numbers of mounts come from the procfs inside, which somebody may have moved: so they
-    alone are not believed.
+    Where the old root looks like it the numbers of the mounts tell. They come from the procfs
+    inside, which elsewhere somebody may have moved, so there they are not asked for.
     """
     top = os.open("/..", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         same = os.path.samestat(os.fstat(top), os.fstat(tree))
-        return same and mounts.mount_id(top) == mounts.mount_id(tree)
+        return same and (not alike or mounts.mount_id(top) == mounts.mount_id(tree))
     finally:
         os.close(top)
 
