@@ -131,7 +131,8 @@ class Soak:
         for name in self._names():
             self._stop(name)
         if self._limits:
-            self._spawn("limits", self._line("exit 0", "--pids", "8"))
+            # Where launcher and watcher were both killed, the next launch of its kind tidies up.
+            self._spawn("limits", self._line("exit 0", "--memory", "64M", "--pids", "8"))
         self._settle()
 
     def left(self) -> dict[str, list[str]]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _PATIENCE = 20.0  # seconds
+_PAUSE = 2.0
 
 # The terminal must be the controlling one, as a login shell's is.
 _TAKE_TERMINAL = (
@@ -78,6 +79,20 @@ class Terminal:
             left = deadline - time.monotonic()
             assert left > 0, f"no {pattern!r} in {self.seen!r}"
             self._read(left)
+
+    def press_until(self, key: str, pattern: str) -> re.Match[bytes]:
+        """Type ``key`` until ``pattern`` is on the screen, as people do.
+
+        A program that looks for signals and then waits for a key misses one
+        that comes in between; less does, and is stopped by the next.
+        """
+        deadline = time.monotonic() + _PATIENCE
+        while re.search(pattern.encode(), self.seen) is None and time.monotonic() < deadline:
+            self.send(key)
+            pause = time.monotonic() + _PAUSE
+            while time.monotonic() < pause and re.search(pattern.encode(), self.seen) is None:
+                self._read(0.1)
+        return self.expect(pattern)
 
     def run(self, command: str, pattern: str) -> re.Match[bytes]:
         """Type a command line, and wait for its output rather than for its echo."""
