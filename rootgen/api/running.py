@@ -110,6 +110,7 @@ def stop(name: str, kill_after: float = KILL_AFTER) -> int | None:
     directory = remembered.state_directory()
     last = remembered.read(directory, name) or one
     remembered.forget(directory, name)
+    remembered.tidy(directory)
     return last.status
 
 

@@ -156,7 +156,7 @@ def claim(directory: str, one: Remembered) -> str:
     """
     path = f"{directory}/{one.name}"
     # Made under a name that no launch can have, and renamed: a launch has its state from the first.
-    made = f"{directory}/.{os.getpid()}-{time.monotonic_ns():x}"
+    made = _hidden(directory)
     os.mkdir(made, 0o700)
     try:
         write(made, one)
@@ -176,6 +176,11 @@ def claim(directory: str, one: Remembered) -> str:
     except BaseException:
         shutil.rmtree(made, ignore_errors=True)
         raise
+
+
+def _hidden(directory: str) -> str:
+    """Return a name that no launch can have, and that says who made it."""
+    return f"{directory}/.{os.getpid()}-{time.monotonic_ns():x}"
 
 
 def write(path: str, one: Remembered) -> None:
@@ -225,8 +230,16 @@ def open_supervisor(one: Remembered) -> int | None:
 
 
 def forget(directory: str, name: str) -> None:
-    """Remove all that is remembered of a launch."""
-    shutil.rmtree(f"{directory}/{name}", ignore_errors=True)
+    """Remove all that is remembered of a launch, at once for who looks.
+
+    Renamed first: of who is killed while it removes, ``tidy`` removes the rest.
+    """
+    gone = _hidden(directory)
+    try:
+        os.rename(f"{directory}/{name}", gone)
+    except FileNotFoundError:
+        return  # somebody was quicker
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def tidy(directory: str) -> None:
@@ -237,5 +250,8 @@ def tidy(directory: str) -> None:
         forget(directory, one.name)
     for name in os.listdir(directory):
         maker = name[1:].partition("-")[0]
-        if name.startswith(".") and maker.isdigit() and process.start_time(int(maker)) is None:
+        if name.startswith("."):
+            if maker.isdigit() and process.start_time(int(maker)) is None:
+                forget(directory, name)
+        elif not os.path.lexists(f"{directory}/{name}/{_STATE}"):
             forget(directory, name)

@@ -130,6 +130,8 @@ class Soak:
         # Kills may have hit those commands that were to stop launches.
         for name in self._names():
             self._stop(name)
+        # What a killed command had begun to forget, the next one goes on with.
+        self._spawn("stop", [ROOTGEN, "ps"])
         if self._limits:
             # Where launcher and watcher were both killed, the next launch of its kind tidies up.
             self._spawn("limits", self._line("exit 0", "--memory", "64M", "--pids", "8"))

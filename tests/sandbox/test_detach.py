@@ -394,3 +394,26 @@ def test_few_are_remembered(tmp_path: Path, start: Callable[..., str]) -> None:
     remembered.tidy(str(directory))
     left = {path.name for path in directory.iterdir()}
     assert left == {f"n{number}" for number in range(8, 40)}
+
+
+def test_forgetting_is_interrupted(
+    tmp_path: Path, start: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is killed while it forgets leaves nothing that looks like a launch, nor for long."""
+    name = start("true")
+    _wait_for(lambda: _has_ended(name))
+    one = remembered.read(remembered.state_directory(), name)
+    assert one is not None
+    directory = str(tmp_path / "state")
+    os.makedirs(f"{directory}/{name}")
+    remembered.write(f"{directory}/{name}", one)
+    with monkeypatch.context() as patched:
+        patched.setattr("shutil.rmtree", lambda *_, **__: None)
+        patched.setattr("os.getpid", lambda: 4194304)
+        remembered.forget(directory, name)
+    assert list(remembered.read_all(directory)) == []
+    assert all(left.startswith(".4194304-") for left in os.listdir(directory))
+    # As launchers before this one left it.
+    os.mkdir(f"{directory}/lost")
+    remembered.tidy(directory)
+    assert os.listdir(directory) == []
