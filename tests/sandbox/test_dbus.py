@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,7 +23,6 @@ from rootgen.sandbox.scope import start_scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 _DBUS = "org.freedesktop.DBus"
 _SYSTEMD = "org.freedesktop.systemd1"
@@ -95,24 +96,28 @@ def test_any_bytes(data: bytes) -> None:
 
 
 @pytest.fixture
-def bus(tmp_path: Path) -> Iterator[str]:
+def bus() -> Iterator[str]:
     """Start a dbus-daemon of our own; return its socket."""
     program = shutil.which("dbus-daemon")
     assert program is not None, "dbus-daemon is not installed; tests/run installs it"
-    path = tmp_path / "bus"
-    (tmp_path / "conf").write_text(
-        f"<busconfig><type>session</type><listen>unix:path={path}</listen>"
-        "<auth>EXTERNAL</auth><policy context='default'><allow send_destination='*'/>"
-        "<allow own='*'/><allow eavesdrop='true'/></policy></busconfig>"
-    )
-    command = [program, f"--config-file={tmp_path}/conf", "--nofork", "--nopidfile"]
-    daemon = subprocess.Popen([*command, "--print-address"], stdout=subprocess.PIPE)
-    assert daemon.stdout is not None
-    # It tells its address when it listens there.
-    assert daemon.stdout.readline().startswith(b"unix:path=")
-    yield str(path)
-    daemon.terminate()
-    daemon.communicate(timeout=20)
+    # A test's own directory may be too deep: a socket's path has 108 bytes (unix(7)).
+    with tempfile.TemporaryDirectory(prefix="bus", dir="/tmp") as place:
+        path = f"{place}/bus"
+        Path(f"{place}/conf").write_text(
+            f"<busconfig><type>session</type><listen>unix:path={path}</listen>"
+            "<auth>EXTERNAL</auth><policy context='default'><allow send_destination='*'/>"
+            "<allow own='*'/><allow eavesdrop='true'/></policy></busconfig>"
+        )
+        command = [program, f"--config-file={place}/conf", "--nofork", "--nopidfile"]
+        with subprocess.Popen([*command, "--print-address"], stdout=subprocess.PIPE) as daemon:
+            try:
+                assert daemon.stdout is not None
+                # It tells its address when it listens there.
+                assert daemon.stdout.readline().startswith(b"unix:path=")
+                yield path
+            finally:
+                daemon.terminate()
+                daemon.communicate(timeout=20)
 
 
 def test_real_bus(bus: str) -> None:
