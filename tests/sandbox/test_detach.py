@@ -320,7 +320,7 @@ def test_exec_on_a_terminal(start: Callable[..., str]) -> None:
         time.sleep(0.3)
         terminal.send("\x1a")
         terminal.expect("Stopped")
-        terminal.run("kill %1; echo st''ill", r"still\r\n")
+        terminal.run("kill %1; wait; echo st''ill", r"still\r\n")
         terminal.send("exit 4\n")
         assert terminal.wait() == 4
 

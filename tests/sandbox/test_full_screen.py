@@ -85,7 +85,8 @@ def test_top(bash: Terminal) -> None:
 
 def test_tmux(bash: Terminal) -> None:
     """Two panes, detached from and attached to again, each a terminal of its own."""
-    bash.send("tmux -f /dev/null new-session -s work\n")
+    # Two keys within a millisecond are text that was pasted, and no binding (assume-paste-time).
+    bash.send("tmux -f /dev/null new-session -s work \\; set -g assume-paste-time 0\n")
     bash.expect(_ALTERNATE)
     bash.expect(r"\[work\]")
     bash.send("echo up''per; tty\n")
