@@ -18,6 +18,11 @@ class OptionError(UsageError):
     """Options that are each well-formed and make no sense; shown with the command's usage."""
 
 
+def invalid_value(option: str, message: str) -> OptionError:
+    """Return the error that says what is wrong with the value of ``option``, in click's words."""
+    return OptionError(f"Invalid value for '{option}': {message}")
+
+
 class Argument(NamedTuple):
     """A positional parameter; ``many`` takes all that are left, of which ``required`` wants one."""
 

@@ -11,10 +11,9 @@ from rootgen.cli.command import Argument, Command, Option, OptionError, flag
 from rootgen.cli.epoch import source_date_epoch
 from rootgen.cli.output import write_json, write_lines, write_notes
 from rootgen.cli.store import STORE, short_digest, store_path
+from rootgen.image.compress import COMPRESSIONS
 from rootgen.report.progress import ProgressLine
 from rootgen.report.words import count_words, printable, size_words
-
-_COMPRESSIONS = ("none", "gzip", "zstd")
 
 
 def commit(rootfs: str, tag: str, base: str, compress: str, store: str, *, as_json: bool) -> None:
@@ -63,7 +62,7 @@ COMMAND = Command(
             help="The image of the store that ROOTFS began as: only what differs is in the layer.",
         ),
         Option(
-            ("--compress",), "compress", metavar="HOW", kind="choice", choices=_COMPRESSIONS,
+            ("--compress",), "compress", metavar="HOW", kind="choice", choices=COMPRESSIONS,
             default="gzip", shown=True,
             help="Compress with every core; the bytes are the same on any number.",
         ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rootgen.cli.command import OptionError
+from rootgen.cli.command import invalid_value
 
 _UNITS = {"": 1.0, "s": 1.0, "ms": 0.001, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _LIMIT = 1e9  # seconds: thirty years
@@ -20,8 +20,6 @@ def duration(written: str, option: str) -> float:
     except (ValueError, KeyError):
         seconds = -1.0
     if not 0 <= seconds < _LIMIT:
-        raise OptionError(
-            f"Invalid value for '{option}': '{written}': "
-            "expected a duration such as 30, 500ms, 2m or 1h"
-        )
+        message = f"'{written}': expected a duration such as 30, 500ms, 2m or 1h"
+        raise invalid_value(option, message)
     return seconds

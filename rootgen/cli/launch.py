@@ -7,7 +7,7 @@ import os
 import sys
 
 from rootgen.api.run import RunRequest, compose_run, run
-from rootgen.cli.command import Option, OptionError, flag
+from rootgen.cli.command import Option, OptionError, flag, invalid_value
 from rootgen.cli.duration import duration
 from rootgen.cli.limit import io_limit, rlimit, size
 from rootgen.named import TYPE_CHECKING
@@ -188,13 +188,13 @@ def _is_set(written: str) -> bool:
 def _variable(written: str) -> tuple[str, str]:
     name, equals, value = written.partition("=")
     if not name:
-        raise _mistake(f"'{written}': expected NAME=VALUE", "--env")
+        raise invalid_value("--env", f"'{written}': expected NAME=VALUE")
     return name, value if equals else os.environ[name]
 
 
 def _hostname(written: str) -> str:
     if len(os.fsencode(written)) > _HOSTNAME_LIMIT or any(one in written for one in "/\n "):
-        raise _mistake(f"'{written[:80]}': not a host name, or over 64 bytes", "--hostname")
+        raise invalid_value("--hostname", f"'{written[:80]}': not a host name, or over 64 bytes")
     return written
 
 
@@ -209,12 +209,8 @@ def _ports(written: tuple[str, ...]) -> tuple[Port, ...]:
 def _timeout(written: str) -> float:
     seconds = duration(written, "--timeout")
     if not seconds:
-        raise _mistake("no time is no launch: leave it out for no limit", "--timeout")
+        raise invalid_value("--timeout", "no time is no launch: leave it out for no limit")
     return seconds
-
-
-def _mistake(message: str, option: str) -> OptionError:
-    return OptionError(f"Invalid value for '{option}': {message}")
 
 
 # What is not yet a value of Options as it is written.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from rootgen.cli.command import OptionError
+from rootgen.cli.command import invalid_value
 from rootgen.sandbox.options import IO_RATES, IoLimit, Rlimit
 
 _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
@@ -15,7 +15,7 @@ def size(written: str, option: str) -> int:
     """Return the bytes that ``256M`` means; units are powers of 1024, as docker's are."""
     number = _amount(written)
     if not 0 < number < _LIMIT:
-        raise _mistake(f"'{written}': expected a size such as 256M or 2G", option)
+        raise invalid_value(option, f"'{written}': expected a size such as 256M or 2G")
     return number
 
 
@@ -23,7 +23,7 @@ def io_limit(written: str) -> IoLimit:
     """Return the limit that ``DEVICE:wbps=10M,riops=100`` means."""
     device, colon, rates = written.rpartition(":")
     if not colon or not device:
-        raise _mistake(f"'{written}': expected DEVICE:RATE=N, as in /dev/sda:wbps=10M", "--io")
+        raise invalid_value("--io", f"'{written}': expected DEVICE:RATE=N, as in /dev/sda:wbps=10M")
     return IoLimit(os.path.abspath(device), tuple(map(_rate, rates.split(","))))
 
 
@@ -31,7 +31,7 @@ def _rate(written: str) -> tuple[str, int]:
     name, equals, number = written.partition("=")
     if name not in IO_RATES or not equals:
         known = ", ".join(IO_RATES)
-        raise _mistake(f"'{written}': expected RATE=N, where RATE is one of {known}", "--io")
+        raise invalid_value("--io", f"'{written}': expected RATE=N, where RATE is one of {known}")
     return name, size(number, "--io")
 
 
@@ -46,11 +46,11 @@ def rlimit(written: str) -> Rlimit:
     if name not in RESOURCES or not equals:
         known = ", ".join(RESOURCES)
         message = f"'{written}': expected NAME=SOFT[:HARD], where NAME is one of {known}"
-        raise _mistake(message, "--ulimit")
+        raise invalid_value("--ulimit", message)
     soft, _, hard = numbers.partition(":")
     limits = [_number(one, written, name in IN_BYTES) for one in (soft, hard or soft)]
     if limits[1] is not None and (limits[0] is None or limits[0] > limits[1]):
-        raise _mistake(f"'{written}': the soft limit is above the hard one", "--ulimit")
+        raise invalid_value("--ulimit", f"'{written}': the soft limit is above the hard one")
     return Rlimit(name, limits[0], limits[1])
 
 
@@ -59,7 +59,7 @@ def _number(text: str, written: str, in_bytes: bool) -> int | None:  # noqa: FBT
         return None
     number = _amount(text) if in_bytes or text.isdecimal() else -1
     if not 0 <= number < _LIMIT:
-        raise _mistake(f"'{written}': '{text}' is neither a number nor unlimited", "--ulimit")
+        raise invalid_value("--ulimit", f"'{written}': '{text}' is neither a number nor unlimited")
     return number
 
 
@@ -73,7 +73,3 @@ def _amount(written: str) -> int:
         return int(float(number) * _UNITS[unit])
     except (ValueError, KeyError, OverflowError):
         return -1
-
-
-def _mistake(message: str, option: str) -> OptionError:
-    return OptionError(f"Invalid value for '{option}': {message}")

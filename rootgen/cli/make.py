@@ -7,7 +7,7 @@ import sys
 
 from rootgen.api.make import MakeRequest, foreign_machine
 from rootgen.api.make import make as make_tree
-from rootgen.cli.command import Argument, Command, Option, OptionError, flag
+from rootgen.cli.command import Argument, Command, Option, flag, invalid_value
 from rootgen.cli.epoch import source_date_epoch
 from rootgen.cli.output import output_palette, write_json, write_lines
 from rootgen.report.make import Remark, make_json, plan_lines, summary_lines
@@ -71,7 +71,7 @@ def _addition(written: str) -> tuple[str, str]:
         return source, target
     if colon and not os.path.lexists(written):
         message = f"'{written}': DEST must be an absolute path: SRC:/DEST"
-        raise OptionError(f"Invalid value for '--add': {message}")
+        raise invalid_value("--add", message)
     return written, os.path.abspath(written)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from rootgen.cli.command import OptionError
+from rootgen.cli.command import invalid_value
 from rootgen.cli.limit import size
 from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.options import Bind, Device, Tmpfs
@@ -26,7 +26,7 @@ def bind(written: str) -> Bind:
             rest, read_only = written[: -len(suffix)], suffix == ":ro"
     source, colon, place = rest.rpartition(":")
     if not colon or not source:
-        raise _mistake(f"'{written}': expected SRC:DEST or SRC:DEST:ro", "--bind")
+        raise invalid_value("--bind", f"'{written}': expected SRC:DEST or SRC:DEST:ro")
     return Bind(os.path.abspath(source), target(place, "--bind"), read_only)
 
 
@@ -51,15 +51,15 @@ def _with_option(made: Tmpfs, option: str) -> Tmpfs:
         return made._replace(size=size(value, "--tmpfs"))
     base = {"mode": 8, "uid": 10, "gid": 10, "nr_inodes": 10}.get(name)
     if base is None or not equals:
-        raise _mistake(
-            f"'{option}': expected size=, mode=, uid=, gid=, nr_inodes=, ro or noexec", "--tmpfs"
+        raise invalid_value(
+            "--tmpfs", f"'{option}': expected size=, mode=, uid=, gid=, nr_inodes=, ro or noexec"
         )
     try:
         number = int(value, base)
     except ValueError:
         number = -1
     if not 0 <= number <= (_MODE_LIMIT if name == "mode" else _ID_LIMIT):
-        raise _mistake(f"'{option}': not a number that {name} can have", "--tmpfs")
+        raise invalid_value("--tmpfs", f"'{option}': not a number that {name} can have")
     values: dict[str, Any] = {name: number}
     return made._replace(**values)
 
@@ -69,13 +69,13 @@ def device(written: str) -> Device:
     parts = written.split(":")
     access = parts.pop() if len(parts) > 1 and parts[-1] and not parts[-1].strip("rwm") else "rw"
     if not {"r", "w"} <= set(access):
-        raise _mistake(
+        raise invalid_value(
+            "--device",
             f"'{written}': only rw and rwm can be had: what may be done with a device is "
             "what its mode and owner on the host allow",
-            "--device",
         )
     if len(parts) not in (1, 2) or not parts[0]:
-        raise _mistake(f"'{written}': expected HOST, HOST:DEST or HOST:DEST:rwm", "--device")
+        raise invalid_value("--device", f"'{written}': expected HOST, HOST:DEST or HOST:DEST:rwm")
     source = os.path.abspath(parts[0])
     return Device(source, target(parts[1] if len(parts) > 1 else source, "--device"))
 
@@ -84,9 +84,5 @@ def target(written: str, option: str) -> str:
     """Return a mount point inside, normalised; ``..`` has no place in it."""
     parts = [part for part in written.split("/") if part not in ("", ".")]
     if not written.startswith("/") or not parts or ".." in parts:
-        raise _mistake(f"'{written}': DEST must be an absolute path inside, and not /", option)
+        raise invalid_value(option, f"'{written}': DEST must be an absolute path inside, and not /")
     return "/" + "/".join(parts)
-
-
-def _mistake(message: str, option: str) -> OptionError:
-    return OptionError(f"Invalid value for '{option}': {message}")

@@ -11,6 +11,7 @@ from rootgen.cli.command import Argument, Command, Option, OptionError, flag
 from rootgen.cli.launch import LAUNCH_OPTIONS, given_options, tell
 from rootgen.cli.output import write_errors, write_json, write_lines, write_notes
 from rootgen.errors import UsageError
+from rootgen.image.compress import COMPRESSIONS
 from rootgen.named import TYPE_CHECKING
 from rootgen.report.make import Remark
 from rootgen.report.pack import PackedFile, pack_json, pack_lines
@@ -20,10 +21,8 @@ from rootgen.report.words import printable
 if TYPE_CHECKING:
     from typing import Any
 
-# Those of api.pack.FORMATS and image.compress.COMPRESSIONS, whose imports a command line need not
-# wait for.
+# Those of api.pack.FORMATS, whose imports a command line need not wait for, and a bundle.
 _FORMATS = ("tar", "cpio", "bundle")
-_COMPRESSIONS = ("none", "gzip", "zstd")
 # What an OCI runtime can be told; the rest of a launch's options are the launcher's own.
 _RUNTIME = frozenset((
     "binds", "tmpfs", "env", "clear_env", "user", "workdir", "hostname", "network", "read_only",
@@ -140,7 +139,7 @@ COMMAND = Command(
             help="What OUT is to be: an archive, an initramfs, an OCI bundle.",
         ),
         Option(
-            ("--compress",), "compress", kind="choice", choices=_COMPRESSIONS, default="none",
+            ("--compress",), "compress", kind="choice", choices=COMPRESSIONS, default="none",
             shown=True, help="Compress with every core; the bytes are the same on any number.",
         ),
         flag("--force", "Replace OUT if it is there."),

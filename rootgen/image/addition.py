@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rootgen.image.compress import compressor
 from rootgen.image.config import Config, History, config_bytes
-from rootgen.image.descriptor import CONFIG, LAYER, MANIFEST, Descriptor
+from rootgen.image.descriptor import CONFIG, LAYER_TYPES, MANIFEST, Descriptor
 from rootgen.image.manifest import ImageManifest, manifest_bytes
 from rootgen.layer.write import write_tar
 from rootgen.named import TYPE_CHECKING, NamedTuple
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from rootgen.image.store import Store
     from rootgen.layer.whiteout import Layer
     from rootgen.layer.write import Contents, Write
-
-_SUFFIXES = {"none": "", "gzip": "+gzip", "zstd": "+zstd"}
 
 
 class Stored(NamedTuple):
@@ -45,7 +43,7 @@ def store_layer(
             compressing.finish()
         finally:
             compressing.close()
-        descriptor = blob.commit(f"{LAYER}{_SUFFIXES[compress]}")
+        descriptor = blob.commit(LAYER_TYPES[compress])
     return Stored(descriptor, f"sha256:{packed.sha256}")
 
 

@@ -12,8 +12,8 @@ INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
-# How a layer's media type says that it is compressed: the same names as of ours and of the store.
-COMPRESSIONS = {"": "none", "+gzip": "gzip", "+zstd": "zstd"}
+# The media type of a layer, by how it is compressed (``image.compress.COMPRESSIONS``).
+LAYER_TYPES = {"none": LAYER, "gzip": f"{LAYER}+gzip", "zstd": f"{LAYER}+zstd"}
 # What docker calls the same (image-spec, media-types.md, "Compatibility Matrix").
 _DOCKER = {
     "application/vnd.docker.distribution.manifest.list.v2+json": INDEX,
@@ -61,10 +61,10 @@ def oci_media_type(media_type: str) -> str:
 def layer_compression(descriptor: Descriptor) -> str:
     """Return how a layer is compressed: ``none``, ``gzip`` or ``zstd``; raise ImageError."""
     media_type = oci_media_type(descriptor.media_type)
-    suffix = media_type.removeprefix(LAYER)
-    if suffix == media_type or suffix not in COMPRESSIONS:
-        raise ImageError(f"{descriptor.digest}: a layer of the type '{media_type[:100]}'")
-    return COMPRESSIONS[suffix]
+    for compression, one in LAYER_TYPES.items():
+        if one == media_type:
+            return compression
+    raise ImageError(f"{descriptor.digest}: a layer of the type '{media_type[:100]}'")
 
 
 def check_digest(digest: str, where: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
 from struct import Struct
 
 from rootgen.linux.libc import call, check
@@ -96,6 +97,13 @@ def receive_all(socket: int) -> tuple[bytes, tuple[int, ...]]:
             count = (size - _CONTROL.size) // _DESCRIPTOR
             descriptors = Struct(f"@{count}i").unpack_from(control, _CONTROL.size)
     return text.raw[:length], descriptors
+
+
+def has_hung_up(socket: int) -> bool:
+    """Say whether nobody holds the other socket any longer."""
+    poll = select.poll()
+    poll.register(socket, 0)
+    return any(event & select.POLLHUP for _, event in poll.poll(0))
 
 
 def _header(text: ctypes.Array[ctypes.c_char], length: int) -> _Header:

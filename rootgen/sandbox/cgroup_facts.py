@@ -7,6 +7,7 @@ import stat
 import time
 
 from rootgen.errors import LaunchError
+from rootgen.linux.process import start_time
 from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.limits import Hierarchy, LimitFacts, Manager
 
@@ -21,7 +22,6 @@ NAME_PREFIX = "rootgen-"
 
 _READ_LIMIT = 1 << 20
 _V1_CONTROLLERS = frozenset(("memory", "cpu", "pids", "blkio"))
-_STARTTIME = 22 - 3  # proc_pid_stat(5), counted behind the name
 _SYSTEM_BUS = "/run/dbus/system_bus_socket"
 _BOOTED = "/run/systemd/system"  # sd_booted(3)
 
@@ -75,7 +75,9 @@ def maker_is_gone(name: str) -> bool:
     if not name.startswith(NAME_PREFIX) or len(fields) < len(("pid", "start", "namespace")):
         return False
     process, start, namespace = fields[:3]
-    return namespace == _pid_namespace() and process.isdigit() and _start_time(process) != start
+    if namespace != _pid_namespace() or not (process.isascii() and process.isdigit()):
+        return False
+    return str(start_time(int(process), ended=True)) != start
 
 
 def block_device(path: str) -> str:
@@ -151,17 +153,9 @@ def _is_socket(path: str) -> bool:
 
 
 def _name() -> str:
-    process = str(os.getpid())
-    start = _start_time(process)
-    return f"{NAME_PREFIX}{process}-{start}-{_pid_namespace()}-{time.monotonic_ns():x}"
-
-
-def _start_time(process: str) -> str:
-    """Return when a process was started, in ticks since the boot; empty where there is none."""
-    try:
-        return _read(f"/proc/{process}/stat").rpartition(")")[2].split()[_STARTTIME]
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
+    process = os.getpid()
+    parts = (process, start_time(process), _pid_namespace(), f"{time.monotonic_ns():x}")
+    return NAME_PREFIX + "-".join(map(str, parts))
 
 
 def _pid_namespace() -> str:

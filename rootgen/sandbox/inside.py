@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import select
 import signal
 
 from rootgen.errors import LaunchError
@@ -25,7 +24,7 @@ from rootgen.sandbox.program import start_program
 from rootgen.sandbox.report import GO, GO_KEEP, STARTED, STARTED_CHROOT, TERMINAL, pack_error
 from rootgen.sandbox.rlimit import raise_hard_limits
 from rootgen.sandbox.root import change_root
-from rootgen.sandbox.signals import CAUGHT, JOB, status_of
+from rootgen.sandbox.signals import CAUGHT, pass_on, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -165,9 +164,7 @@ def _die_with_the_launcher() -> None:
     Armed after the change of ids, which disarms it. Process 1's end is every process's.
     """
     process.set_parent_death_signal(signal.SIGKILL)
-    poll = select.poll()
-    poll.register(_CHANNEL, 0)
-    if any(event & select.POLLHUP for _, event in poll.poll(0)):
+    if message.has_hung_up(_CHANNEL):
         os._exit(_FAILED)
 
 
@@ -191,7 +188,7 @@ def _wait_for(program: int) -> int:
             if status is not None:
                 return status
         elif told.si_pid == 0:
-            _pass_on(program, told.si_signo)
+            pass_on(program, told.si_signo)
 
 
 def _reap(program: int) -> int | None:
@@ -204,17 +201,3 @@ def _reap(program: int) -> int | None:
             return status_of(status)
         if child == 0:
             return None
-
-
-def _pass_on(program: int, number: int) -> None:
-    # In a process group that nobody outside controls SIGTSTP would be ignored (setpgid(2)).
-    sent = signal.SIGSTOP if number == signal.SIGTSTP else number
-    try:
-        if number in JOB:
-            os.killpg(program, sent)
-        else:
-            os.kill(program, sent)
-    except ProcessLookupError:
-        return  # it ended, or has not called setsid(2) yet and is told again by who waits
-    except PermissionError:
-        return  # it became somebody whom it may not signal either: setuid(2) is its right

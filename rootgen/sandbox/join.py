@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import select
 import signal
 import time
 
@@ -29,7 +28,7 @@ from rootgen.sandbox.privileges import give_up_privileges
 from rootgen.sandbox.program import become_program
 from rootgen.sandbox.report import GO, TERMINAL, pack_error
 from rootgen.sandbox.rlimit import raise_hard_limits
-from rootgen.sandbox.signals import CAUGHT, JOB, status_of
+from rootgen.sandbox.signals import CAUGHT, pass_on, status_of
 from rootgen.sandbox.start import Child, end, error_told, next_message
 
 if TYPE_CHECKING:
@@ -209,9 +208,7 @@ def _open_terminal(launch: Launch) -> int:
 
 def _end_where_nobody_listens() -> None:
     """End where the caller was killed before its death could be told to us."""
-    poll = select.poll()
-    poll.register(_CHANNEL, 0)
-    if any(event & select.POLLHUP for _, event in poll.poll(0)):
+    if message.has_hung_up(_CHANNEL):
         os._exit(_FAILED)
 
 
@@ -225,12 +222,5 @@ def _wait_for(command: int) -> int:
             ended, status = os.waitpid(command, os.WNOHANG)
             if ended:
                 return status_of(status)
-            continue
-        sent = signal.SIGSTOP if number == signal.SIGTSTP else number
-        try:
-            if number in JOB:
-                os.killpg(command, sent)
-            else:
-                os.kill(command, sent)
-        except ProcessLookupError:
-            continue  # it has not called setsid(2) yet, or has ended
+        else:
+            pass_on(command, number)

@@ -28,14 +28,28 @@ def perform(launch: Launch) -> int:
     Raises LaunchError (NotFoundError, NotExecutableError) where the program
     was not started. This process must have one thread only.
     """
-    try:
+    with Undoing(launch):
         return _with_streams(launch)
-    except OSError as error:
-        remove_made(launch.root.top, launch.missing)
-        raise failure(f"launch {launch.command[0]} in {launch.root.top}", error) from error
-    except BaseException:
-        remove_made(launch.root.top, launch.missing)
-        raise
+
+
+class Undoing:
+    """A context whose failure leaves nothing in the tree, and is a LaunchError where an OSError."""
+
+    def __init__(self, launch: Launch) -> None:
+        """Take the launch that is begun within."""
+        self._launch = launch
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Remove the mount points that were made; raise LaunchError for an OSError."""
+        if error is None:
+            return
+        top = self._launch.root.top
+        remove_made(top, self._launch.missing)
+        if isinstance(error, OSError):
+            raise failure(f"launch {self._launch.command[0]} in {top}", error) from error
 
 
 def _with_streams(launch: Launch) -> int:

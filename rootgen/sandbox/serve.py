@@ -18,8 +18,8 @@ from rootgen.linux import message, process
 from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.cgroup import Groups
 from rootgen.sandbox.deadline import Deadline
-from rootgen.sandbox.perform import ending_notes
-from rootgen.sandbox.place import failure, remove_made
+from rootgen.sandbox.perform import Undoing, ending_notes
+from rootgen.sandbox.place import remove_made
 from rootgen.sandbox.report import STARTED, STARTED_CHROOT, pack_error
 from rootgen.sandbox.signals import CAUGHT, status_of
 from rootgen.sandbox.start import end, error_told, let_go, next_message, start
@@ -127,19 +127,13 @@ class Server:
     def _start(self, reply: int, request: bytes, streams: tuple[int, int, int]) -> _Running:
         launch = self._compose(request)
         groups = Groups(launch.limits)
-        try:
+        with Undoing(launch):
             groups.__enter__()
             try:
                 child = start(launch, groups, (), streams)
             except BaseException:
                 groups.__exit__(None, None, None)
                 raise
-        except OSError as error:
-            remove_made(launch.root.top, launch.missing)
-            raise failure(f"launch {launch.command[0]} in {launch.root.top}", error) from error
-        except BaseException:
-            remove_made(launch.root.top, launch.missing)
-            raise
         running = _Running(launch, groups, child, reply)
         self._running[child.process] = running
         return running

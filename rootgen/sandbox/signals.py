@@ -21,6 +21,24 @@ CAUGHT = JOB | {
 IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 
 
+def pass_on(process: int, number: int) -> None:
+    """Send a signal to a child that leads a session of its own, or to its foreground job.
+
+    In a process group that nobody outside controls SIGTSTP would be ignored
+    (setpgid(2)): it is sent as SIGSTOP.
+    """
+    sent = signal.SIGSTOP if number == signal.SIGTSTP else number
+    try:
+        if number in JOB:
+            os.killpg(process, sent)
+        else:
+            os.kill(process, sent)
+    except ProcessLookupError:
+        return  # it ended, or has not called setsid(2) yet and is told again by who waits
+    except PermissionError:
+        return  # it became somebody whom it may not signal either: setuid(2) is its right
+
+
 def status_of(wait_status: int) -> int:
     """Return the exit status that a shell reports: 128 + n for who was killed by signal n."""
     if os.WIFSIGNALED(wait_status):
