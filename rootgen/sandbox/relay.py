@@ -22,6 +22,8 @@ _BUFFER = 65536
 _INPUT, _OUTPUT = 0, 1
 # Nobody inside has the terminal open: somebody may open it again.
 _RETRY = 0.1
+# A shell that waits for its next command has said nothing for so long.
+_QUIET = 0.05
 # After a hang-up those inside may clean up for so long.
 _GRACE = 1.0
 _HUNG_UP = 128 + signal.SIGHUP
@@ -118,6 +120,7 @@ class Relay:
         self._to_inner = b""
         self._to_screen = b""
         self._owes_end = False
+        self._quiet_at: float | None = None
         self._status: int | None = None
         self._retry_at = 0.0
         self._deadline: float | None = None
@@ -144,6 +147,8 @@ class Relay:
         return hung_up or (self._inner < 0 and not self._to_screen)
 
     def _turn(self, terminal: RawTerminal) -> None:
+        if self._quiet_at is not None and time.monotonic() >= self._quiet_at:
+            self._repeat_end()
         poll = select.poll()
         poll.register(self._signals, select.POLLIN)
         events = 0
@@ -174,7 +179,8 @@ class Relay:
         if self._deadline is not None and now >= self._deadline:
             os.kill(self._child, signal.SIGKILL)
             self._deadline = now + _GRACE
-        waits = [at - now for at in (self._deadline, self._retry_at) if at is not None and at > now]
+        moments = (self._deadline, self._retry_at, self._quiet_at)
+        waits = [at - now for at in moments if at is not None and at > now]
         patience = self._time.patience(now)
         if patience is not None and self._status is None:
             waits.append(patience)
@@ -249,8 +255,8 @@ class Relay:
                 self._to_inner = b""
         if len(self._to_screen) >= _BUFFER:
             return
-        if self._owes_end and not self._to_inner:
-            self._repeat_end()
+        if self._owes_end:
+            self._quiet_at = time.monotonic() + _QUIET
         try:
             self._to_screen += os.read(self._inner, _BUFFER)
         except BlockingIOError:
@@ -264,8 +270,13 @@ class Relay:
         """Type an end of file once more, where the one before was lost.
 
         Whoever has changed the inner terminal from lines to characters since
-        has made a null byte of it, as it would have been of ours.
+        has made a null byte of it, as it would have been of ours. A shell
+        goes to and fro with each command that it runs, and would lose the
+        second as it lost the first: hence once it says nothing any more.
         """
+        self._quiet_at = None
+        if not self._owes_end or self._inner < 0:
+            return
         termios = load_termios()
         modes = termios.tcgetattr(self._inner)
         if not modes[3] & termios.ICANON:

@@ -318,8 +318,7 @@ def test_exec_on_a_terminal(start: Callable[..., str]) -> None:
         terminal.run("tty", r"/dev/pts/\d+\r\n")
         terminal.run("sleep 1000", "sleep 1000")
         time.sleep(0.3)
-        terminal.send("\x1a")
-        terminal.expect("Stopped")
+        terminal.press_until("\x1a", "Stopped")
         terminal.run("kill %1; wait; echo st''ill", r"still\r\n")
         terminal.send("exit 4\n")
         assert terminal.wait() == 4

@@ -116,8 +116,7 @@ def test_job_control(bash: Terminal) -> None:
     bash.expect("All|draft")
     bash.send("ihello\x1b")
     time.sleep(0.5)
-    bash.send("\x1a")
-    bash.expect(_NORMAL)
+    bash.press_until("\x1a", _NORMAL)
     bash.expect("Stopped")
     bash.expect(">>")
     bash.send("seq 1 500 | less\n")
@@ -138,6 +137,5 @@ def test_job_control(bash: Terminal) -> None:
     bash.expect(">>")
     bash.send("fg %3\n")
     bash.expect("sleep 1000")
-    bash.send("\x03")
-    bash.expect(">>")
+    bash.press_until("\x03", ">>")  # bash says the name before it gives the terminal away
     bash.run("cat /tmp/draft; jobs | wc -l", r"hello\r\n0\r\n")

@@ -50,8 +50,7 @@ def test_interrupt(bash: Terminal) -> None:
     """Ctrl-C ends what is in front, and not the shell."""
     bash.send("sleep 1000\n")
     time.sleep(0.3)
-    bash.send("\x03")
-    bash.expect(">>")
+    bash.press_until("\x03", ">>")
     bash.run("echo status-$?", r"status-130\r\n")
 
 
@@ -59,14 +58,12 @@ def test_stop_and_continue(bash: Terminal) -> None:
     """Ctrl-Z stops what is in front; fg, bg and jobs work."""
     bash.send("sleep 1000\n")
     time.sleep(0.3)
-    bash.send("\x1a")
-    bash.expect(r"Stopped +sleep 1000")
+    bash.press_until("\x1a", r"Stopped +sleep 1000")
     bash.run("jobs", r"Stopped +sleep 1000")
     bash.run("bg", r"sleep 1000 &")
     bash.run("fg", r"sleep 1000\r\n")
     time.sleep(0.2)
-    bash.send("\x03")
-    bash.expect(">>")
+    bash.press_until("\x03", ">>")
     bash.run("jobs; echo none-$?", r"none-0\r\n")
     assert b"Running" not in bash.seen
 
@@ -75,7 +72,7 @@ def test_quit(bash: Terminal) -> None:
     """Ctrl-\\ is a signal of the inner terminal as well."""
     bash.send("sleep 1000\n")
     time.sleep(0.3)
-    bash.send("\x1c")
+    bash.press_until("\x1c", "Quit")
     bash.run("echo status-$?", r"status-131\r\n")
 
 
@@ -83,6 +80,7 @@ def test_size(bash: Terminal) -> None:
     """The size is that of the outer terminal, from the start and after each change."""
     bash.run("stty size", r"\n33 77\r\n")
     bash.run("trap 'echo changed-$?' WINCH; echo s''et", r"\nset\r\n")
+    bash.expect(">>")
     bash.resize(50, 132)
     bash.expect(r"changed-0\r\n")
     bash.run("stty size", r"\n50 132\r\n")
@@ -235,14 +233,12 @@ def test_pipeline(tree: Path) -> None:
         terminal.run("PS1='>''>'", ">>")
         terminal.send(f"{line} | cat\n")
         time.sleep(0.7)
-        terminal.send("\x1a")
-        terminal.expect("Stopped")
+        terminal.press_until("\x1a", "Stopped")
         terminal.run("echo stopped-${PIPESTATUS[0]}", r"stopped-\d+\r\n")
         terminal.send("fg\n")
         terminal.expect("cat\r\n")
         time.sleep(0.3)
-        terminal.send("\x03")
-        terminal.expect(">>")
+        terminal.press_until("\x03", ">>")
         terminal.run("jobs; echo status-$?", r"status-0\r\n")
         assert b"not-reached" not in terminal.seen
         terminal.send("exit 0\n")
@@ -250,7 +246,13 @@ def test_pipeline(tree: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "shown"), [("\x04", "exit"), ("echo ty''ped\n\x04", r"typed\r\n")]
+    ("typed", "shown"),
+    [
+        ("\x04", "exit"),
+        ("echo ty''ped\n\x04", r"typed\r\n"),
+        ("sleep 0.2\n" * 5 + "echo ty''ped\n\x04", r"typed\r\n"),
+    ],
+    ids=["nothing", "a command", "commands that take a while"],
 )
 def test_end_of_file_before_the_start(tree: Path, typed: str, shown: str) -> None:
     """What was typed before we began is the shell's, its end as well, as script(1) types it."""
