@@ -56,9 +56,7 @@ def create_ruleset(rights: int, *, scope_abstract_sockets: bool) -> int:
     # struct landlock_ruleset_attr; as short as it can be, for older kernels.
     attributes = pack("=QQQ", rights, 0, scoped) if scoped else pack("=Q", rights)
     buffer = ctypes.create_string_buffer(attributes, len(attributes))
-    result = system_call(
-        LANDLOCK_CREATE_RULESET, ctypes.cast(buffer, ctypes.c_void_p), len(attributes), 0
-    )
+    result = system_call(LANDLOCK_CREATE_RULESET, buffer, len(attributes), 0)
     return check(result, "landlock_create_ruleset")
 
 
@@ -70,10 +68,8 @@ def allow(ruleset: int, place: int, rights: int) -> None:
     """
     # struct landlock_path_beneath_attr is packed.
     attributes = ctypes.create_string_buffer(pack("=Qi", rights, place), 12)
-    address = ctypes.cast(attributes, ctypes.c_void_p)
-    check(
-        system_call(LANDLOCK_ADD_RULE, ruleset, _RULE_PATH_BENEATH, address, 0), "landlock_add_rule"
-    )
+    result = system_call(LANDLOCK_ADD_RULE, ruleset, _RULE_PATH_BENEATH, attributes, 0)
+    check(result, "landlock_add_rule")
 
 
 def restrict_self(ruleset: int) -> None:

@@ -79,11 +79,13 @@ def numbers() -> Numbers:
     return found
 
 
-def system_call(number: int, *arguments: int | bytes | ctypes.c_void_p | None) -> int:
+def system_call(number: int, *arguments: object) -> int:
     """Make system call ``number``; return its result, or -1 with errno kept by ctypes.
 
     Integers are passed as C longs: a system call takes registers, and
     ctypes would pass them as 32-bit ints, whose upper half is undefined.
+    Anything else is bytes, an array or what ``ctypes.byref`` returns, and passed as its address;
+    not what ``ctypes.cast`` returns, which only the garbage collector can free.
     """
     wide = [ctypes.c_long(item) if isinstance(item, int) else item for item in arguments]
     return int(_LIBC.syscall(ctypes.c_long(number), *wide))

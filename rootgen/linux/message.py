@@ -14,11 +14,17 @@ import select
 from struct import Struct
 
 from rootgen.linux.libc import call, check
+from rootgen.named import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    _Buffer = ctypes.Array[ctypes.c_char]
 
 _AF_UNIX = 1
 _SOCK_SEQPACKET = 5
 _SOL_SOCKET = 1
 _SCM_RIGHTS = 1
+_MSG_PEEK = 0x2
+_MSG_TRUNC = 0x20
 _MSG_NOSIGNAL = 0x4000
 _MSG_CMSG_CLOEXEC = 0x40000000
 LIMIT = 65536
@@ -31,20 +37,13 @@ _DESCRIPTORS = 8  # the most that one message of ours carries
 _CONTROL_SPACE = -(-(_CONTROL.size + _DESCRIPTORS * _DESCRIPTOR) // _WORD) * _WORD
 
 
-class _Part(ctypes.Structure):
-    _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
-
-
-class _Header(ctypes.Structure):
-    _fields_ = (
-        ("name", ctypes.c_void_p),
-        ("name_length", ctypes.c_int),
-        ("parts", ctypes.POINTER(_Part)),
-        ("part_count", ctypes.c_size_t),
-        ("control", ctypes.c_void_p),
-        ("control_length", ctypes.c_size_t),
-        ("flags", ctypes.c_int),
-    )
+# struct iovec: base, length. struct user_msghdr: name and its length, iovecs and their number,
+# control and its length, flags. Addresses are plain numbers: what ctypes.cast returns refers to
+# itself, and with it the buffer lives until the garbage collector comes, which here is never.
+_PART = Struct("@PN")
+_HEADER = Struct("@PiPNPNi")
+_LENGTH = Struct("@N")
+_CONTROL_LENGTH_AT = Struct("@PiPNP").size
 
 
 def message_pair() -> tuple[int, int]:
@@ -61,15 +60,15 @@ def message_pair() -> tuple[int, int]:
 def send(socket: int, data: bytes, *descriptors: int) -> None:
     """Send one message, with copies of up to eight descriptors; raise OSError."""
     text = ctypes.create_string_buffer(data, len(data))
-    header = _header(text, len(data))
     control = ctypes.create_string_buffer(_CONTROL_SPACE)
+    length = 0
     if descriptors:
         length = _CONTROL.size + len(descriptors) * _DESCRIPTOR
         _CONTROL.pack_into(control, 0, length, _SOL_SOCKET, _SCM_RIGHTS)
         Struct(f"@{len(descriptors)}i").pack_into(control, _CONTROL.size, *descriptors)
-        header.control = ctypes.cast(control, ctypes.c_void_p)
-        header.control_length = length
-    check(call("sendmsg", socket, ctypes.byref(header), _MSG_NOSIGNAL), "sendmsg")
+    part = _part(text)
+    header = _header(part, control, length)
+    check(call("sendmsg", socket, header, _MSG_NOSIGNAL), "sendmsg")
 
 
 def receive(socket: int) -> tuple[bytes, int | None]:
@@ -84,14 +83,17 @@ def receive(socket: int) -> tuple[bytes, int | None]:
 
 def receive_all(socket: int) -> tuple[bytes, tuple[int, ...]]:
     """Return the next message, and all the descriptors that came with it, as ``receive`` does."""
-    text = ctypes.create_string_buffer(LIMIT)
+    # As long as the message is: a buffer of the limit would cost each launch thrice as much
+    # memory as all else that it touches.
+    length = check(call("recv", socket, 0, 0, _MSG_PEEK | _MSG_TRUNC), "recv")
+    text = ctypes.create_string_buffer(max(1, min(length, LIMIT)))
     control = ctypes.create_string_buffer(_CONTROL_SPACE)
-    header = _header(text, LIMIT)
-    header.control = ctypes.cast(control, ctypes.c_void_p)
-    header.control_length = _CONTROL_SPACE
-    length = check(call("recvmsg", socket, ctypes.byref(header), _MSG_CMSG_CLOEXEC), "recvmsg")
+    part = _part(text)
+    header = _header(part, control, _CONTROL_SPACE)
+    length = check(call("recvmsg", socket, header, _MSG_CMSG_CLOEXEC), "recvmsg")
     descriptors: tuple[int, ...] = ()
-    if header.control_length >= _CONTROL.size:
+    (control_length,) = _LENGTH.unpack_from(header, _CONTROL_LENGTH_AT)
+    if control_length >= _CONTROL.size:
         size, level, kind = _CONTROL.unpack_from(control)
         if (level, kind) == (_SOL_SOCKET, _SCM_RIGHTS):
             count = (size - _CONTROL.size) // _DESCRIPTOR
@@ -106,6 +108,13 @@ def has_hung_up(socket: int) -> bool:
     return any(event & select.POLLHUP for _, event in poll.poll(0))
 
 
-def _header(text: ctypes.Array[ctypes.c_char], length: int) -> _Header:
-    part = _Part(ctypes.cast(text, ctypes.c_void_p), length)
-    return _Header(None, 0, ctypes.pointer(part), 1, None, 0, 0)
+def _part(text: _Buffer) -> _Buffer:
+    """Return the iovec of a buffer, which the caller keeps."""
+    return ctypes.create_string_buffer(_PART.pack(ctypes.addressof(text), len(text)), _PART.size)
+
+
+def _header(part: _Buffer, control: _Buffer, control_length: int) -> _Buffer:
+    """Return the header of a message of one part; the caller keeps what it leads to."""
+    place = ctypes.addressof(control) if control_length else 0
+    packed = _HEADER.pack(0, 0, ctypes.addressof(part), 1, place, control_length, 0)
+    return ctypes.create_string_buffer(packed, _HEADER.size)

@@ -124,7 +124,7 @@ def set_attributes(descriptor: int, flags: int, *, clear: int = 0, recursive: bo
         descriptor,
         b"",
         _AT_EMPTY_PATH | (_AT_RECURSIVE if recursive else 0),
-        ctypes.cast(ctypes.byref(attributes), ctypes.c_void_p),
+        ctypes.byref(attributes),
         ctypes.sizeof(attributes),
     )
     if result == 0:

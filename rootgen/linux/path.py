@@ -67,7 +67,7 @@ def _openat2(directory: int, path: str, flags: int, resolve: int) -> int | None:
             OPENAT2,
             directory,
             name,
-            ctypes.cast(ctypes.byref(how), ctypes.c_void_p),
+            ctypes.byref(how),
             ctypes.sizeof(how),
         )
         if result >= 0:

@@ -33,8 +33,7 @@ def install_filter(program: bytes, flags: int) -> None:
     EACCES where neither is, EINVAL for a program that the kernel does not
     take or flags that it does not know, ENOSYS or EINVAL without seccomp.
     """
-    given = ctypes.byref(_Program(len(program) // _INSTRUCTION_BYTES, program))
-    address = ctypes.cast(given, ctypes.c_void_p)
+    address = ctypes.byref(_Program(len(program) // _INSTRUCTION_BYTES, program))
     result = system_call(numbers().seccomp, _SET_MODE_FILTER, flags, address)
     if result == -1 and flags & _SPEC_ALLOW and last_errno() == errno.EINVAL:
         flags &= ~_SPEC_ALLOW

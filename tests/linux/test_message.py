@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import TYPE_CHECKING
 
 import pytest
 
-from rootgen.linux.message import message_pair, receive, receive_all, send
+from rootgen.linux.message import LIMIT, message_pair, receive, receive_all, send
+from rootgen.linux.path import open_in_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,3 +75,25 @@ def test_end() -> None:
 def test_close_on_exec(pair: tuple[int, int]) -> None:
     """Neither socket survives an exec."""
     assert not any(os.get_inheritable(descriptor) for descriptor in pair)
+
+
+def test_nothing_waits_for_the_collector(pair: tuple[int, int]) -> None:
+    """Who sends and receives for days holds no more memory: a server's copies would be as large."""
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(50):
+            send(pair[0], b"x" * 1000, pair[0])
+            os.close(receive_all(pair[1])[1][0])
+            root = os.open("/", os.O_PATH)
+            os.close(open_in_root(root, "usr", os.O_PATH))
+            os.close(root)
+        assert gc.collect() < 50
+    finally:
+        gc.enable()
+
+
+def test_what_is_longer_than_the_limit_is_cut(pair: tuple[int, int]) -> None:
+    """A message that is too long costs no more than the limit."""
+    send(pair[0], b"y" * (LIMIT + 10))
+    assert len(receive(pair[1])[0]) == LIMIT
