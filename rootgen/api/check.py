@@ -36,9 +36,11 @@ def check(root: str, *, progress: Progress | None = None) -> CheckReport:
     finally:
         os.close(descriptor)
     sysroot = DirectorySysroot(root)
-    lacks = tuple(_lacks(sysroot, manifest.programs, manifest.plan))
+    # An increment's programs are proven where it is made, over its base.
+    asked = () if manifest.base else manifest.programs
+    lacks = tuple(_lacks(sysroot, asked, manifest.plan))
     unheld = tuple((note.path, note.what) for note in drift.unheld)
-    programs = sum(_is_program(sysroot, one, manifest.plan) for one in manifest.programs)
+    programs = sum(_is_program(sysroot, one, manifest.plan) for one in asked)
     entries = len(manifest.plan)
     return CheckReport(root, manifest.digest, programs, entries, drift.change, unheld, lacks)
 

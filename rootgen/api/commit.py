@@ -13,6 +13,7 @@ from rootgen.image.store import Store
 from rootgen.layer.difference import NOT_OF_THE_TARGET, difference
 from rootgen.layer.whiteout import layer_of
 from rootgen.named import TYPE_CHECKING, NamedTuple
+from rootgen.plan.manifest import MANIFEST_PATH
 from rootgen.plan.plan import Plan
 from rootgen.rootfs.packing import PackedTree
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from rootgen.layer.whiteout import Layer
     from rootgen.plan.manifest import Manifest
     from rootgen.rootfs.note import Note
+    from rootgen.rootfs.packing import Meant
 
     Progress = Callable[[str, int, int], None]
 
@@ -72,8 +74,10 @@ def commit(request: CommitRequest, *, progress: Progress | None = None) -> Commi
         store.adding(),
         PackedTree(request.rootfs) as tree,
     ):
-        manifest, config, below = _base(store, request.base, progress)
         meant = tree.meant(progress, contents=True)
+        if meant.manifest is not None and meant.manifest.base:
+            return _commit_increment(store, request, name, tree, meant, progress)
+        manifest, config, below = _base(store, request.base, progress)
         _check_not_the_same(below, meant.plan, request)
         layer = layer_of(below, meant.plan)
         if meant.manifest is not None:
@@ -94,6 +98,52 @@ def commit(request: CommitRequest, *, progress: Progress | None = None) -> Commi
         len(layer.removed),
         stored.descriptor.size,
         meant.notes,
+    )
+
+
+def _commit_increment(
+    store: Store,
+    request: CommitRequest,
+    name: str,
+    tree: PackedTree,
+    meant: Meant,
+    progress: Progress | None,
+) -> CommitResult:
+    """Lay what ``make --base`` wrote over the image that it was made for; raise ImageError."""
+    from rootgen.api.bases import image_base
+    from rootgen.api.images import image_in
+    from rootgen.api.layered import Step, Target, store_layers
+    from rootgen.plan.base import replaced
+    from rootgen.plan.digest import plan_digest
+
+    assert meant.manifest is not None  # noqa: S101 - the caller looked
+    if not request.base:
+        raise ImageError(
+            f"{request.rootfs} is an increment: it needs the base that it was made for",
+            why=(f"its base is {meant.manifest.base}",),
+            hint="name the image with --base; `rootgen commit` makes one of a directory",
+        )
+    image = image_in(store, request.base)
+    base = image_base(store, image, progress=progress)
+    if plan_digest(base.plan) != meant.manifest.base:
+        raise ImageError(
+            f"{request.base} is not the base that {request.rootfs} was made for",
+            why=(f"that is {meant.manifest.base}", f"this is {plan_digest(base.plan)}"),
+            hint="make it again over this base, or `rootgen rebase` the image",
+        )
+    plan = Plan(entry for entry in meant.plan.entries() if entry.path != MANIFEST_PATH)
+    programs = tuple(sorted({*base.programs, *meant.manifest.programs}))
+    united = replaced(base.plan, plan.entries())
+    start = meant.manifest.image
+    target = Target(
+        name, united, programs, base.root, start, request.compress, request.epoch
+    )  # fmt: skip
+    step = Step(plan, tree.contents.open, "rootgen commit")
+    made = store_layers(store, target, image, [step], progress=progress)
+    first = made.layers[0]
+    layers = made.base_layers + len(made.layers)
+    return CommitResult(
+        name, made.digest, first.diff_id, layers, len(plan), 0, first.size, meant.notes
     )
 
 

@@ -13,7 +13,7 @@ from rootgen.image.store import Store
 from rootgen.named import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rootgen.image.descriptor import Descriptor
 
@@ -77,6 +77,15 @@ def find_image(path: str, written: str) -> Image:
 def image_in(store: Store, written: str) -> Image:
     """Return the image of an open store that people call ``written``; raise as ``find_image``."""
     return _image(store, _found(store, written), str(parse_reference(written)))
+
+
+def readable_images(store: Store) -> Iterator[Image]:
+    """Give the images of an open store, without those that cannot be read."""
+    for one in store.index().manifests:
+        try:
+            yield _image(store, one, one.name())
+        except ImageError:
+            continue
 
 
 def remove_images(path: str, names: Sequence[str]) -> tuple[str, ...]:

@@ -18,8 +18,12 @@ from rootgen.sysroot.directory import DirectorySysroot
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rootgen.api.bases import OpenedBase
+    from rootgen.api.layered import LayeredImage
+    from rootgen.api.over import Tagged
     from rootgen.closure.graph import Closure
     from rootgen.plan.collect import Skipped
+    from rootgen.plan.increment import Exchange
     from rootgen.plan.manifest import Manifest
     from rootgen.plan.plan import Plan
     from rootgen.plan.proof import Divergence
@@ -43,7 +47,11 @@ _RUNS_TOO = {
 
 
 class MakeRequest(NamedTuple):
-    """What ``make`` is asked for; the fields are the command's options."""
+    """What ``make`` is asked for; the fields are the command's options.
+
+    ``base`` and ``tag`` are names of images in the store at ``store``;
+    ``base`` may be a path instead.
+    """
 
     programs: tuple[str, ...] = ()
     profiles: tuple[str, ...] = ()
@@ -55,10 +63,18 @@ class MakeRequest(NamedTuple):
     force: bool = False
     allow_missing: bool = False
     epoch: int | None = None
+    base: str = ""
+    tag: str = ""
+    store: str = ""
+    compress: str = "gzip"
 
 
 class MakeResult(NamedTuple):
-    """What ``make`` did: the Plan with digests, what it rests on, what was left out."""
+    """What ``make`` did: the Plan with digests, what it rests on, what was left out.
+
+    With a base, ``plan`` is the increment, ``exchanged`` what it replaces of
+    the base, and why; ``image`` is what was stored.
+    """
 
     plan: Plan
     closure: Closure
@@ -67,6 +83,8 @@ class MakeResult(NamedTuple):
     out: str
     notes: tuple[Note, ...]
     skipped: tuple[Skipped, ...]
+    exchanged: tuple[Exchange, ...] = ()
+    image: LayeredImage | None = None
 
 
 def make(request: MakeRequest, *, progress: Progress | None = None) -> MakeResult:
@@ -81,7 +99,9 @@ def make(request: MakeRequest, *, progress: Progress | None = None) -> MakeResul
 
     _check(request)
     sysroot, host = open_sysroot(request.sysroot), DirectorySysroot("/")
-    profile = _profile(request)
+    profile = profile_of(request)
+    if request.base or request.tag:
+        return _make_over(request, profile, sysroot, host, progress)
     assembly = plan_of(request, profile, sysroot, host)
     programs = tuple(sorted({one.opened for one in assembly.closure.programs}))
     # What a program brings by itself are its files; how a tree is started is for who asks.
@@ -110,6 +130,69 @@ def make(request: MakeRequest, *, progress: Progress | None = None) -> MakeResul
     )
 
 
+def _make_over(
+    request: MakeRequest,
+    profile: Profile,
+    sysroot: DirectorySysroot,
+    host: DirectorySysroot,
+    progress: Progress | None,
+) -> MakeResult:
+    """Make an increment over ``request.base``, as a tree and as an image, as is asked for."""
+    from rootgen.api import over
+    from rootgen.plan.manifest import manifest_of
+
+    opened = _opened(request, progress)
+    base = over.nothing(host) if opened is None else opened.base
+    made = over.add_to(base, wish_of(request, profile, sysroot, host), host, progress=progress)
+    increment = made.increment
+    check_lacking(request, increment.assembly, sysroot)
+    image = profile.image if request.profiles else Profile("", "").image
+    programs = tuple(sorted({one.opened for one in increment.assembly.closure.programs}))
+    digest = over.base_digest(base) if request.base else ""
+    notes: tuple[Note, ...] = ()
+    plan, out = made.plan, ""
+    stored: LayeredImage | None = None
+    if request.out and not request.dry_run:
+        from rootgen.rootfs.write import write_tree
+
+        written = write_tree(
+            plan,
+            request.out,
+            sysroot=increment.root,
+            host=host,
+            programs=programs,
+            image=image,
+            force=request.force,
+            base=digest,
+            progress=progress,
+        )
+        notes, out = written.notes, request.out
+    if request.tag and not request.dry_run:
+        stored = over.store_made(_tagged(request), opened, made, image, host, progress=progress)
+    manifest = manifest_of(programs, plan, image, digest)
+    return MakeResult(
+        plan, increment.assembly.closure, manifest, manifest.digest, out, notes,
+        increment.assembly.skipped, increment.exchanged, stored,
+    )  # fmt: skip
+
+
+def _opened(request: MakeRequest, progress: Progress | None) -> OpenedBase | None:
+    if not request.base:
+        return None
+    from rootgen.api.bases import open_base
+
+    everything = bool(request.tag)
+    return open_base(request.base, request.store, everything=everything, progress=progress)
+
+
+def _tagged(request: MakeRequest) -> Tagged:
+    from rootgen.api.over import Tagged
+
+    words = (*(f"-f {one}" for one in request.profiles), *request.programs)
+    created_by = " ".join(("rootgen make", *words))
+    return Tagged(request.tag, request.store, created_by, request.compress, request.epoch or 0)
+
+
 def plan_of(
     request: MakeRequest, profile: Profile, sysroot: DirectorySysroot, host: DirectorySysroot
 ) -> Assembly:
@@ -119,7 +202,16 @@ def plan_of(
 
     Raises as ``make``.
     """
-    wish = Wish(
+    assembly = assemble(wish_of(request, profile, sysroot, host))
+    check_lacking(request, assembly, sysroot)
+    return _proven(assembly, sysroot, host)
+
+
+def wish_of(
+    request: MakeRequest, profile: Profile, sysroot: DirectorySysroot, host: DirectorySysroot
+) -> Wish:
+    """Return what ``request`` wishes for, all that its profiles say being ``profile``."""
+    return Wish(
         sysroot,
         host,
         tuple(path_within(request.sysroot, name) for name in request.programs),
@@ -127,12 +219,14 @@ def plan_of(
         tuple(Addition(os.path.abspath(source), to) for source, to in request.add),
         request.epoch,
     )
-    assembly = assemble(wish)
+
+
+def check_lacking(request: MakeRequest, assembly: Assembly, sysroot: DirectorySysroot) -> None:
+    """Raise MissingError where something lacks, unless that is allowed."""
     if assembly.closure.lacking and not request.allow_missing:
         from rootgen.api.lacking import missing_error
 
         raise missing_error(assembly.closure.lacking, sysroot)
-    return _proven(assembly, sysroot, host)
 
 
 def _proven(assembly: Assembly, sysroot: DirectorySysroot, host: DirectorySysroot) -> Assembly:
@@ -170,7 +264,8 @@ def _told(one: Divergence) -> str:
     return f"{one.name}: {one.wanted or 'nothing'} here, {one.got or 'nothing'} in the target"
 
 
-def _profile(request: MakeRequest) -> Profile:
+def profile_of(request: MakeRequest) -> Profile:
+    """Return the profiles of ``request``, and those of known programs, as one."""
     shipped = shipped_directory()
     names = list(request.profiles)
     if not request.bare:
@@ -204,8 +299,12 @@ def foreign_machine(closure: Closure) -> str:
 def _check(request: MakeRequest) -> None:
     if not (request.programs or request.profiles or request.add):
         raise UsageError("nothing to make: name a program, or a profile with -f")
-    if not request.out and not request.dry_run:
+    if not (request.out or request.tag or request.dry_run):
         raise UsageError("where to? name the directory with --out, or use --dry-run")
+    if request.tag:
+        from rootgen.image.reference import parse_reference
+
+        parse_reference(request.tag)
     out = os.path.realpath(request.out)
     for source, _ in request.add:
         whole = os.path.realpath(source).rstrip("/")

@@ -62,7 +62,7 @@ class VersionReader:
         """
         if musl_loader(load):
             return ()
-        named = _names(load)
+        named = named_objects(load)
         found: list[VersionLack] = []
         for mapped in load.objects:
             for need in self.versions(mapped).needs:
@@ -80,7 +80,7 @@ class VersionReader:
         return tuple(found)
 
 
-def _names(load: Load) -> dict[str, Mapped]:
+def named_objects(load: Load) -> dict[str, Mapped]:
     """Return each object by what it is known by in the process (``_dl_name_match_p``)."""
     named: dict[str, Mapped] = {}
     for need in load.needs:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rootgen.image.descriptor import Descriptor
     from rootgen.image.manifest import ImageManifest
     from rootgen.image.store import Store
-    from rootgen.layer.read import Archive
+    from rootgen.layer.read import Archive, Keep
 
     Progress = Callable[[str, int, int], None]
 
@@ -38,14 +38,16 @@ def image_plan(
     return plan
 
 
-def read_layer(store: Store, descriptor: Descriptor, diff_id: str) -> Archive:
+def read_layer(
+    store: Store, descriptor: Descriptor, diff_id: str, keep: Keep | None = None
+) -> Archive:
     """Return what a layer says, its blob and its diff ID verified; raise ImageError, LayerError.
 
     A config with diff IDs of other layers is not taken: podman would, umoci
-    and containerd would not.
+    and containerd would not. ``keep`` is that of ``read_archive``.
     """
     with store.open_blob(descriptor) as blob:
-        archive = read_archive(blob.read)
+        archive = read_archive(blob.read, keep=keep)
         blob.verify()
     if f"sha256:{archive.sha256}" != diff_id:
         raise ImageError(

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
     from rootgen.plan.entry import Entry
     from rootgen.plan.plan import Plan
-    from rootgen.sysroot.port import Found, OpenFile, Sysroot
+    from rootgen.sysroot.port import Contents, Found, OpenFile, Sysroot
 
 
 class PlanSysroot:
     """A Sysroot over the entries of a Plan (``sysroot.port.Sysroot``).
 
-    ``sources`` is the Sysroot that the contents come from, ``host`` the one
+    ``sources`` is what the contents come from, ``host`` the one
     for contents of the host (``--add``). Directories that a path needs and
     the Plan does not name yet are *implied*.
     """
@@ -40,7 +40,7 @@ class PlanSysroot:
         "name",
     )
 
-    def __init__(self, plan: Plan, sources: Sysroot, host: Sysroot) -> None:
+    def __init__(self, plan: Plan, sources: Contents, host: Contents) -> None:
         """Index ``plan``."""
         self.name = "(plan)"
         self._plan = plan

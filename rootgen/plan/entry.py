@@ -47,6 +47,7 @@ class ReasonKind(Enum):
     PARENT = "parent"  # the directory that `by` is in
     SKELETON = "skeleton"  # the standard directories and files
     CACHE = "cache"  # ld.so.cache, for `by`
+    BASE = "base"  # of the base, which says no other reason
 
 
 class Reason(NamedTuple):

@@ -31,7 +31,7 @@ def loader_entries(loads: Sequence[Load], sysroot: Sysroot) -> tuple[Entry, ...]
 
 
 def _cache(loads: Sequence[Load], sysroot: Sysroot) -> Iterator[Entry]:
-    libraries = list(dict.fromkeys(_found_through_cache(loads)))
+    libraries = list(dict.fromkeys(cached_names(loads)))
     if not libraries:
         return
     order = loads[0].objects[0].facts.byte_order
@@ -46,7 +46,8 @@ def _cache(loads: Sequence[Load], sysroot: Sysroot) -> Iterator[Entry]:
     )
 
 
-def _found_through_cache(loads: Iterable[Load]) -> Iterator[tuple[str, Record]]:
+def cached_names(loads: Iterable[Load]) -> Iterator[tuple[str, Record]]:
+    """Return the names that a cache or its configuration led to, and their records."""
     for load in loads:
         flags = machine_of(load.objects[0].facts).cache_flags
         for need in load.needs:

@@ -33,7 +33,8 @@ class Manifest(NamedTuple):
     """What a tree says of itself.
 
     ``programs`` are the paths that programs were asked for by; the files of
-    ``plan`` have their sha256 and no content; ``digest`` is the plan's.
+    ``plan`` have their sha256 and no content; ``digest`` is the plan's. ``base`` is the
+    digest of the Plan that this one is an increment over; "" where it is whole.
     """
 
     version: int
@@ -41,15 +42,18 @@ class Manifest(NamedTuple):
     image: ImageConfig
     plan: Plan
     digest: str
+    base: str = ""
 
 
-def manifest_of(programs: Sequence[str], plan: Plan, image: ImageConfig) -> Manifest:
+def manifest_of(
+    programs: Sequence[str], plan: Plan, image: ImageConfig, base: str = ""
+) -> Manifest:
     """Return the manifest of ``plan``, whose files must have their sha256.
 
     Raises PlanError for a file that has none.
     """
     bare = Plan(entry._replace(content=None) for entry in plan.entries())
-    return Manifest(VERSION, tuple(programs), image, bare, plan_digest(bare))
+    return Manifest(VERSION, tuple(programs), image, bare, plan_digest(bare), base)
 
 
 def manifest_bytes(manifest: Manifest) -> bytes:
@@ -59,9 +63,10 @@ def manifest_bytes(manifest: Manifest) -> bytes:
         for key, value in zip(IMAGE_KEYS, manifest.image, strict=True)
     )
     entries = ",".join(f"\n{_entry(entry)}" for entry in manifest.plan.entries())
+    base = f',"base":{_text(manifest.base)}' if manifest.base else ""
     text = (
         f'{{"rootgen":{manifest.version},"digest":{_text(manifest.digest)}'
-        f',"programs":{_value(manifest.programs)},"image":{{{image}}},"entries":[{entries}\n]}}\n'
+        f',"programs":{_value(manifest.programs)},"image":{{{image}}}{base},"entries":[{entries}\n]}}\n'
     )
     return text.encode("ascii")
 

@@ -56,7 +56,8 @@ def parse_manifest(data: bytes) -> Manifest:
             "the manifest's digest is not that of its entries",
             why=(f"it says {fields.text('digest')}", f"its entries give {digest}"),
         )
-    return Manifest(VERSION, programs, _image(fields), plan, digest)
+    base = fields.text("base") if "base" in fields else ""
+    return Manifest(VERSION, programs, _image(fields), plan, digest, base)
 
 
 def parse_image(head: bytes) -> ImageConfig:
@@ -72,7 +73,7 @@ def _header(head: bytes) -> Fields:
     if not head.endswith(b'"entries":['):
         raise PlanError("the manifest's first line is not that of a manifest")
     fields = Fields(head + b"]}", 1)
-    fields.only(_HEADER)
+    fields.only(_HEADER, ("base",))
     version = fields.number("rootgen", 0, ID_LIMIT)
     if version != VERSION:
         raise PlanError(f"the manifest is of version {version}; this rootgen reads {VERSION}")

@@ -101,7 +101,7 @@ def _passwd(users: Sequence[UserRule], shell: str) -> Iterator[str]:
     if "root" not in named:
         yield f"root:x:0:0:root:/root:{shell}"
     for user in users:
-        yield f"{user.name}:x:{user.uid}:{user.gid}:{user.comment}:{user.home}:{user.shell}"
+        yield passwd_line(user)
     if "nobody" not in named:
         yield "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin"
 
@@ -115,3 +115,13 @@ def _group(users: Sequence[UserRule]) -> Iterator[str]:
         if name not in standard and gid not in taken:
             taken.add(gid)
             yield f"{name}:x:{gid}:"
+
+
+def passwd_line(user: UserRule) -> str:
+    """Return the line of passwd(5) for a user, without its newline."""
+    return f"{user.name}:x:{user.uid}:{user.gid}:{user.comment}:{user.home}:{user.shell}"
+
+
+def group_line(user: UserRule) -> str:
+    """Return the line of group(5) for a user's own group, without its newline."""
+    return f"{user.name}:x:{user.gid}:"

@@ -69,7 +69,7 @@ def census(plan: Plan) -> Census:
     return Census(programs, libraries, others, size, tuple(privileged))
 
 
-def summary_lines(
+def summary_lines(  # noqa: PLR0913 - all that there is to say
     plan: Plan,
     out: str,
     skipped: Sequence[Remark],
@@ -77,10 +77,15 @@ def summary_lines(
     palette: Palette = PLAIN,
     *,
     foreign: str = "",
+    replaced: Sequence[Remark] = (),
+    image: bool = False,
+    base: bool = False,
 ) -> Iterator[str]:
     """Say what was made, in ``out`` (``""``: nothing was), and what to type next.
 
-    ``foreign`` is the machine that the programs are for, where it is not this one.
+    ``foreign`` is the machine that the programs are for, where it is not
+    this one; ``replaced`` what an increment replaces of its ``base``. An
+    ``image`` was made as well, or instead.
     """
     counted = census(plan)
     parts = (
@@ -93,9 +98,14 @@ def summary_lines(
     yield f"{where}: {', '.join(parts)}"
     privileged = [Remark(path, _privilege(plan[path])) for path in counted.privileged]
     yield from _remark_lines("privileged", privileged)
+    yield from _remark_lines("replaces", replaced)
     yield from _remark_lines("skipped", skipped)
     yield from _remark_lines("not kept", notes)
-    if out and foreign:
+    if image:
+        yield f"next: rootgen history {out}"
+    elif out and base:
+        yield f"next: rootgen commit {_quoted(out)} --base IMAGE -t NAME:TAG"
+    elif out and foreign:
         yield f"next: rootgen check {_quoted(out)}     (its programs are for {foreign})"
     elif out:
         yield f"next: rootgen shell {_quoted(out)}"

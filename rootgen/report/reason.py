@@ -25,6 +25,7 @@ _CLAUSES = {
     ReasonKind.PARENT: ("directory of {by}", "directory of {by}"),
     ReasonKind.SKELETON: ("standard in every root file system",) * 2,
     ReasonKind.CACHE: ("tells the loader where {by} is",) * 2,
+    ReasonKind.BASE: ("of the base",) * 2,
 }
 
 

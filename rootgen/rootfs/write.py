@@ -72,7 +72,7 @@ def hash_plan(
     return Plan(hashed.get(entry.path, entry) for entry in plan.entries())
 
 
-def write_tree(
+def write_tree(  # noqa: PLR0913 - a tree, its manifest, and who is told
     plan: Plan,
     out: str,
     *,
@@ -81,12 +81,14 @@ def write_tree(
     programs: tuple[str, ...],
     image: ImageConfig,
     force: bool,
+    base: str = "",
     progress: Progress | None = None,
 ) -> Written:
     """Write ``plan`` and its manifest as the directory ``out``, whole or not at all.
 
     A directory that is there is replaced if it is empty, or a tree that has
     not changed since it was made; with ``force`` any that is not dangerous.
+    ``base`` is the digest of what the plan is an increment over.
     Raises TreeError, PlanError for entries that contradict each other,
     SysrootError for a source that may not be read; what was there before
     is then untouched, and nothing is left beside it.
@@ -99,7 +101,7 @@ def write_tree(
         try:
             destination.sweep(notes)
             with Endable():
-                writing = _Writing(destination, Sources(sysroot, host), notes, progress)
+                writing = _Writing(destination, Sources(sysroot, host), notes, progress, base)
                 plan = writing.run(plan, programs, image, old)
         finally:
             if old is not None:
@@ -118,7 +120,9 @@ class _Writing:
         sources: Sources,
         notes: Notes,
         progress: Progress | None,
+        base: str,
     ) -> None:
+        self._base = base
         self._destination = destination
         self._sources = sources
         self._notes = notes
@@ -160,7 +164,7 @@ class _Writing:
             place, self._sources, metadata, self._notes, durable=durable, progress=self._progress
         )
         plan = population.fill(plan)
-        manifest = manifest_of(programs, plan, image)
+        manifest = manifest_of(programs, plan, image, self._base)
         population.add_manifest(manifest_bytes(manifest), _MANIFEST)
         population.settle(plan)
         population.flush()

@@ -88,6 +88,13 @@ class OpenFile(Protocol):
         """Return a descriptor for copying, or raise SysrootError where there is none."""
 
 
+class Contents(Protocol):
+    """Where bytes are read from: all of a Sysroot, or what was kept of an archive."""
+
+    def open(self, path: str) -> OpenFile:
+        """Open what goes by ``path``; raise SysrootError where it is not there."""
+
+
 class Sysroot(Protocol):
     """A file system being read: the host, a directory, a Plan, a drawing in a test."""
 

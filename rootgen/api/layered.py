@@ -1,0 +1,248 @@
+"""Plans as layers of an image in the store: each over the one before, unchanged ones reused."""
+
+from __future__ import annotations
+
+import os
+from time import gmtime, strftime
+
+from rootgen.errors import ElfError, SysrootError
+from rootgen.image.addition import Stored, store_image, store_layer
+from rootgen.image.config import Config, History, go_platform
+from rootgen.image.descriptor import LAYER_TYPES
+from rootgen.layer.whiteout import Layer
+from rootgen.named import TYPE_CHECKING, NamedTuple
+from rootgen.plan.digest import plan_digest
+from rootgen.plan.entry import Entry, EntryKind, Inline, Reason, ReasonKind
+from rootgen.plan.manifest import MANIFEST_PATH, manifest_bytes, manifest_of
+from rootgen.plan.plan import Plan
+from rootgen.profile.model import ImageConfig
+from rootgen.rootfs.content import Sources
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from rootgen.api.images import Image
+    from rootgen.image.descriptor import Descriptor
+    from rootgen.image.store import Store
+    from rootgen.plan.as_sysroot import PlanSysroot
+    from rootgen.sysroot.port import OpenFile, Sysroot
+
+    Progress = Callable[[str, int, int], None]
+
+# On a layer's descriptor: the digest of what went into it. On an image's manifest: how many of
+# its layers are its base's (image-spec, annotations.md: names are reverse domains).
+LAYER_KEY = "dev.rootgen.layer.plan"
+BASE_LAYERS = "dev.rootgen.base.layers"
+BASE_DIGEST = "org.opencontainers.image.base.digest"
+MANIFEST_LAYER = "rootgen manifest"
+_REASON = (Reason(ReasonKind.SKELETON),)
+
+
+class Step(NamedTuple):
+    """One layer to be: ``plan`` has its files' digests, ``open`` gives their contents."""
+
+    plan: Plan
+    open: Callable[[Entry], OpenFile]
+    created_by: str
+
+
+class LayerReport(NamedTuple):
+    """One layer that was made: ``size`` as it is stored; ``reused``: it was in the store."""
+
+    created_by: str
+    diff_id: str
+    digest: str
+    size: int
+    entries: int
+    reused: bool
+
+
+class LayeredImage(NamedTuple):
+    """An image that was made, with the reports of the layers that it has over its base."""
+
+    name: str
+    digest: str
+    base_layers: int
+    layers: tuple[LayerReport, ...]
+
+
+class Target(NamedTuple):
+    """What the image is to be: ``plan`` is all of it, ``start`` how it is started."""
+
+    name: str
+    plan: Plan
+    programs: tuple[str, ...]
+    root: PlanSysroot
+    start: ImageConfig = ImageConfig()
+    compress: str = "gzip"
+    epoch: int = 0
+
+
+def store_layers(
+    store: Store,
+    target: Target,
+    base: Image | None,
+    steps: Sequence[Step],
+    *,
+    base_steps: int = 0,
+    progress: Progress | None = None,
+) -> LayeredImage:
+    """Store an image of the layers of ``base``, one for each of ``steps``, and a last one.
+
+    That one holds the manifest of the whole, so that no other layer depends
+    on what it lies over. Of ``steps`` the first ``base_steps`` are a base
+    that was no image yet. To be called within ``store.adding``. Raises
+    ImageError, LayerError, and what the sources raise.
+    """
+    config = _config(target, base)
+    created = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(target.epoch))
+    start = _started(target.start, config.start)
+    layers = () if base is None else base.manifest.layers
+    under = len(layers) + base_steps
+    known = dict(_known_layers(store))
+    reports: list[LayerReport] = []
+    for step in (*steps, manifest_step(target, start)):
+        stored, reused = _stored(store, step, target.compress, known, progress)
+        config = config._replace(
+            diff_ids=(*config.diff_ids, stored.diff_id),
+            history=(*config.history, History(step.created_by, created)),
+        )
+        layers = (*layers, stored.descriptor)
+        reports.append(
+            LayerReport(
+                step.created_by,
+                stored.diff_id,
+                stored.descriptor.digest,
+                stored.descriptor.size,
+                len(step.plan),
+                reused,
+            )
+        )
+    annotations = {BASE_LAYERS: str(under)} if under else {}
+    if base is not None:
+        annotations[BASE_DIGEST] = base.digest
+    descriptor = store_image(
+        store,
+        target.name,
+        layers,
+        config._replace(created=created, start=start),
+        tuple(sorted(annotations.items())),
+    )
+    return LayeredImage(target.name, descriptor.digest, under, tuple(reports))
+
+
+def manifest_step(target: Target, start: ImageConfig) -> Step:
+    """Return the layer that holds the manifest of ``target``, and nothing else."""
+    from hashlib import sha256
+
+    data = manifest_bytes(manifest_of(target.programs, target.plan, start))
+    entry = Entry(
+        MANIFEST_PATH,
+        EntryKind.FILE,
+        0o644,
+        size=len(data),
+        content=Inline(data),
+        sha256=sha256(data).hexdigest(),
+        reasons=_REASON,
+    )
+    plan = Plan([*above(MANIFEST_PATH, target.plan), entry])
+    return Step(plan, Sources(target.root, target.root).open, MANIFEST_LAYER)
+
+
+def above(path: str, plan: Plan) -> Iterator[Entry]:
+    """Return the directories that ``path`` is in, as ``plan`` has them; made where it has not."""
+    while path != "/":
+        path = path.rpartition("/")[0] or "/"
+        yield plan.get(path) or Entry(path, EntryKind.DIRECTORY, 0o755, reasons=_REASON)
+
+
+def layer_key(plan: Plan) -> str:
+    """Return the digest of all that a layer's bytes are made of: its Plan, times included."""
+    from hashlib import sha256
+
+    times = ",".join(str(entry.mtime) for entry in plan.entries())
+    return f"sha256:{sha256(f'{plan_digest(plan)} {times}'.encode()).hexdigest()}"
+
+
+def machine_of_programs(root: Sysroot, programs: Sequence[str]) -> str:
+    """Return the machine that the programs are for, as uname(2) calls it; "" where none says it."""
+    from rootgen.elf.names import machine_name
+    from rootgen.elf.reader import is_elf, read_facts
+
+    for program in programs:
+        found = root.lookup(program)
+        try:
+            if found is None:
+                continue
+            with root.open(found.path) as file:
+                if is_elf(file.pread(4, 0)):
+                    return machine_name(read_facts(file.pread, found.path))
+        except (ElfError, SysrootError):
+            continue
+    return ""
+
+
+def _config(target: Target, base: Image | None) -> Config:
+    if base is not None:
+        return base.config
+    machine = machine_of_programs(target.root, target.programs) or os.uname().machine
+    return Config(*go_platform(machine))
+
+
+def _started(start: ImageConfig, base: ImageConfig) -> ImageConfig:
+    """Return how the image is started: as is said, and where nothing is, as its base."""
+    entrypoint = start.entrypoint or ((), base.entrypoint)[not start.command]
+    return ImageConfig(
+        entrypoint,
+        start.command or ((), base.command)[not start.entrypoint],
+        start.user or base.user,
+        start.workdir or base.workdir,
+        tuple({**dict(base.env), **dict(start.env)}.items()),
+        tuple({**dict(base.labels), **dict(start.labels)}.items()),
+    )
+
+
+def _known_layers(store: Store) -> Iterator[tuple[tuple[str, str], Stored]]:
+    """Return the layers of the store's images that say what they were made of."""
+    from rootgen.api.images import readable_images
+
+    for image in readable_images(store):
+        for descriptor, diff_id in zip(image.manifest.layers, image.config.diff_ids, strict=True):
+            key = dict(descriptor.annotations).get(LAYER_KEY)
+            if key is not None:
+                yield (key, descriptor.media_type), Stored(descriptor, diff_id)
+
+
+def _stored(
+    store: Store,
+    step: Step,
+    compress: str,
+    known: dict[tuple[str, str], Stored],
+    progress: Progress | None,
+) -> tuple[Stored, bool]:
+    key = layer_key(step.plan)
+    stored = known.get((key, LAYER_TYPES[compress]))
+    if stored is not None and store.has(stored.descriptor):
+        return stored, True
+    layer = Layer(tuple(step.plan.entries()), ())
+    stored = store_layer(store, layer, step.open, compress, tell=_teller(layer, progress))
+    annotated = _annotated(stored.descriptor, key)
+    return stored._replace(descriptor=annotated), False
+
+
+def _annotated(descriptor: Descriptor, key: str) -> Descriptor:
+    return descriptor._replace(annotations=((LAYER_KEY, key),))
+
+
+def _teller(layer: Layer, progress: Progress | None) -> Callable[[bytes], object] | None:
+    if progress is None:
+        return None
+    total = sum(entry.size for entry in layer.entries)
+    done = 0
+
+    def tell(data: bytes) -> None:
+        nonlocal done
+        done = min(done + len(data), total)
+        progress("writing layers", done, total)
+
+    return tell

@@ -1,0 +1,28 @@
+"""What the commands that make layers say of them."""
+
+from __future__ import annotations
+
+from rootgen.cli.store import short_digest
+from rootgen.named import TYPE_CHECKING
+from rootgen.report.words import count_words, printable, size_words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rootgen.api.layered import LayeredImage
+
+
+def image_json(image: LayeredImage) -> dict[str, object]:
+    """Return the JSON object of an image that was made."""
+    layers = [one._asdict() for one in image.layers]
+    return {**image._asdict(), "layers": layers}
+
+
+def image_lines(image: LayeredImage) -> Iterator[str]:
+    """Say what was made, a line for each layer."""
+    count = image.base_layers + len(image.layers)
+    yield f"{image.name}: {count_words(count, 'layer')}, {short_digest(image.digest)}"
+    for one in image.layers:
+        how = "reused" if one.reused else "new"
+        entries = count_words(one.entries, "entry", "entries")
+        yield f"  {how:<6} {size_words(one.size):>9}  {printable(one.created_by)} ({entries})"
