@@ -36,7 +36,7 @@ _DT_AUXILIARY, _DT_FILTER = 0x7FFFFFFD, 0x7FFFFFFF
 _NT_GNU_ABI_TAG = 1
 _ABI_TAG_SIZE = 16
 
-__all__ = ["MAGIC", "is_elf", "read_facts"]
+__all__ = ["MAGIC", "is_elf", "read_facts", "read_interpreter"]
 
 
 def is_elf(prefix: bytes) -> bool:
@@ -69,6 +69,15 @@ def read_facts(read_at: ReadAt, where: str) -> ElfFacts:
     )
     table = read_dynamic_table(image, segments)
     return facts if table is None else _read_dynamic(image, facts, segments, table)
+
+
+def read_interpreter(read_at: ReadAt, where: str) -> str | None:
+    """Read of a file only what execve(2) does: its interpreter; None for a static program.
+
+    Arguments and errors as for ``read_facts``.
+    """
+    image = Image(read_at, where)
+    return _read_interpreter(image, read_segments(image, read_header(image)))
 
 
 def _read_interpreter(image: Image, segments: Iterable[Segment]) -> str | None:

@@ -13,7 +13,7 @@ import errno
 import os
 
 from rootgen.closure.script import DEPTH_LIMIT, LINE_LIMIT, parse_shebang
-from rootgen.elf.reader import is_elf, read_facts
+from rootgen.elf.reader import is_elf, read_interpreter
 from rootgen.errors import ElfError, NotExecutableError, NotFoundError
 from rootgen.linux.mount import descriptor_path
 from rootgen.linux.path import open_in_root
@@ -127,12 +127,12 @@ def _read_interpreter(root: int, place: int, path: str) -> str | None:
 
 def _check_loader(root: int, descriptor: int, path: str) -> None:
     try:
-        facts = read_facts(lambda size, offset: os.pread(descriptor, size, offset), path)
+        loader = read_interpreter(lambda size, offset: os.pread(descriptor, size, offset), path)
     except ElfError as error:
         raise NotExecutableError(f"{path} is no sound ELF file", why=(error.what,)) from error
-    if facts.interpreter is None:
+    if loader is None:
         return
     try:
-        os.close(open_in_root(root, facts.interpreter, os.O_PATH))
+        os.close(open_in_root(root, loader, os.O_PATH))
     except OSError as error:
-        raise _unreachable(f"{path}: its loader ", facts.interpreter, error) from error
+        raise _unreachable(f"{path}: its loader ", loader, error) from error
