@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import resource
 import sys
 from typing import TYPE_CHECKING
 
@@ -116,7 +117,10 @@ def main() -> None:
     for number, seed in enumerate(seeds(target)):
         with open(os.path.join(corpus, f"seed{number}"), "wb") as file:
             file.write(seed)
-    options = [f"-runs={runs}", "-max_len=65536", "-seed=1", "-timeout=20", "-rss_limit_mb=1024"]
+    # What it is compared with begins at the peak of who started us (getrusage(2), RUSAGE_SELF).
+    limit = 1024 + resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    memory = f"-rss_limit_mb={limit}"
+    options = [f"-runs={runs}", "-max_len=65536", "-seed=1", "-timeout=20", memory]
     atheris.Setup([sys.argv[0], *options, f"-artifact_prefix={corpus}/", corpus], TARGETS[target])
     atheris.Fuzz()
 
