@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rootgen.api.launched import Completed, Launched, launch, run
     from rootgen.api.make import MakeRequest, MakeResult, make
     from rootgen.api.pack import PackRequest, PackResult, pack
+    from rootgen.api.run import ImageName
     from rootgen.api.why import why
     from rootgen.errors import RootgenError
     from rootgen.sandbox.options import Bind, IoLimit, Options, Port, Rlimit
@@ -34,6 +35,7 @@ __all__ = [
     "Bind",
     "BundleRequest",
     "Completed",
+    "ImageName",
     "IoLimit",
     "Launched",
     "MakeRequest",
@@ -65,6 +67,7 @@ _PLACES = {
     "Bind": "rootgen.sandbox.options",
     "BundleRequest": "rootgen.api.bundle",
     "Completed": "rootgen.api.launched",
+    "ImageName": "rootgen.api.run",
     "IoLimit": "rootgen.sandbox.options",
     "Launched": "rootgen.api.launched",
     "MakeRequest": "rootgen.api.make",

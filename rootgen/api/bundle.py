@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from rootgen.api.run import RunRequest, best_shell, root_of, with_defaults
+from rootgen.api.run import RunRequest, best_shell, manifest_start, root_of, with_defaults
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sandbox.compose import compose_launch
 from rootgen.sandbox.facts import read_facts
@@ -74,7 +74,7 @@ def bundle_config(
 ) -> dict[str, object]:
     """Return the ``config.json`` of a bundle whose copied tree is called ``rootfs``."""
     root = root_of(RunRequest(request.root, options=request.options))
-    options = with_defaults(root, request.options, tell)
+    options = with_defaults(manifest_start(root, tell), request.options)
     # The runtime makes the groups, in its own way and place: none of ours is looked for.
     composed = options._replace(memory=None, cpus=None, pids=None)
     facts = read_facts(root, composed, environ)

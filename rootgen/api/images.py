@@ -1,11 +1,11 @@
-"""``images``, ``inspect``, ``history``, ``rm``, ``gc``, ``store verify``: the images of a store."""
+"""``images``, ``inspect``, ``history``, ``rm``, ``store verify``: the images of a store."""
 
 from __future__ import annotations
 
 import os
 
 from rootgen.errors import ImageError
-from rootgen.image.collect import Collected, Damage, collect, damages
+from rootgen.image.collect import Damage, damages
 from rootgen.image.config import Config, parse_config
 from rootgen.image.manifest import ImageManifest, check_image, parse_manifest
 from rootgen.image.reference import parse_reference
@@ -97,12 +97,6 @@ def remove_images(path: str, names: Sequence[str]) -> tuple[str, ...]:
         gone = tuple(dict.fromkeys(_found(store, one).name() for one in names))
         store.untag(gone)
     return gone
-
-
-def collect_garbage(path: str) -> Collected:
-    """Remove what no name leads to; raise ImageError where it is not clear what that is."""
-    with Store(path) as store:
-        return collect(store)
 
 
 def verify_store(path: str) -> tuple[Damage, ...]:

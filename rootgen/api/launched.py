@@ -11,7 +11,7 @@ import select
 import signal
 
 from rootgen.api.collect import OUTPUT_LIMIT, Exchange
-from rootgen.api.run import RunRequest
+from rootgen.api.run import ImageName, RunRequest, root_or_image
 from rootgen.api.server import ask
 from rootgen.errors import LaunchError, RootgenError
 from rootgen.linux import message
@@ -162,7 +162,7 @@ class Launched:
 
 
 def launch(
-    tree: str | os.PathLike[str] | Root,
+    tree: str | os.PathLike[str] | Root | ImageName,
     command: Sequence[str] = (),
     *,
     stdin: int | None = None,
@@ -173,7 +173,9 @@ def launch(
 ) -> Launched:
     """Start a command in a tree, and return once it has started.
 
-    An empty command is the best shell that the tree has. ``stdin``,
+    ``tree`` is a directory, or else the name of an image of the user's store
+    (``ImageName`` for one of another store). An empty command is the best
+    shell that it has. ``stdin``,
     ``stdout`` and ``stderr`` are descriptors of the caller's; None is
     /dev/null. ``environ`` is where TERM, LANG and the like come from. Raises
     LaunchError (NotFoundError, NotExecutableError) where it does not start,
@@ -189,7 +191,7 @@ def launch(
 
 
 def _start(
-    tree: str | os.PathLike[str] | Root,
+    tree: str | os.PathLike[str] | Root | ImageName,
     command: Sequence[str],
     streams: tuple[int | None, int | None, int | None],
     options: Options,
@@ -197,7 +199,7 @@ def _start(
     *,
     announced: bool,
 ) -> Launched:
-    root = tree if isinstance(tree, Root) else os.fspath(tree)
+    root = tree if isinstance(tree, (Root, ImageName)) else root_or_image(os.fspath(tree))
     request = RunRequest(root, tuple(command), options)
     null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     try:
@@ -209,7 +211,7 @@ def _start(
 
 
 def run(
-    tree: str | os.PathLike[str] | Root,
+    tree: str | os.PathLike[str] | Root | ImageName,
     command: Sequence[str] = (),
     *,
     input: bytes = b"",  # noqa: A002 - as subprocess.run has it

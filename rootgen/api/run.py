@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from rootgen.errors import NotFoundError, PlanError
+from rootgen.errors import NotFoundError, PlanError, UsageError
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sandbox.compose import compose_launch
 from rootgen.sandbox.environment import DEFAULT_PATH
@@ -16,11 +16,15 @@ from rootgen.sandbox.options import Options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from typing import TypeVar
 
+    from rootgen.profile.model import ImageConfig
     from rootgen.sandbox.facts import Facts
     from rootgen.sandbox.launch import Launch
 
+    Result = TypeVar("Result")
     Tell = Callable[[str], None]
+    Progress = Callable[[str, int, int], None]
     Compose = Callable[[Sequence[str], Options, Facts], Launch]
 
 # The best first: what people are used to, then what can do without a library.
@@ -29,18 +33,66 @@ _SHELLS = (("bash",), ("zsh",), ("dash",), ("sh",), ("busybox", "sh"))
 _HEAD_LIMIT = 4 << 20
 # What the first line of a manifest has where there are no defaults: then JSON need not be read,
 # which saves a launch 15 ms. Who forges it gets no defaults.
-NO_DEFAULTS = b'"user":"","workdir":"","env":[]'
+NO_DEFAULTS = b'{"entrypoint":[],"command":[],"user":"","workdir":"","env":[]'
+
+
+class ImageName(NamedTuple):
+    """An image of the store at the path ``store``, or of the user's own where that is empty."""
+
+    name: str
+    store: str = ""
 
 
 class RunRequest(NamedTuple):
-    """What is to be run. An empty command means the best shell that the tree has.
+    """What is to be run.
 
-    ``root`` is a directory's path, or a ``Root``: a stack of directories.
+    ``root`` is a directory's path; a ``Root``, which is a stack of
+    directories; or an ``ImageName``, which ``on_root`` makes one of.
+    ``start`` is how the root is started where nothing else is asked for; None:
+    as its manifest says. An empty command means the best shell that the root
+    has; ``starting``: the program that it is started with.
     """
 
-    root: str | Root
+    root: str | Root | ImageName
     command: tuple[str, ...] = ()
     options: Options = Options()
+    start: ImageConfig | None = None
+    starting: bool = False
+
+
+def root_or_image(written: str, store: str = "") -> str | ImageName:
+    """Return what a person means by ROOTFS: a directory, or else the name of an image.
+
+    What is a directory is that directory, whatever images there are; what
+    begins with ``.`` or ``/`` can be no image's name. All else is looked for
+    in the store.
+    """
+    if written.startswith((".", "/")) or os.path.isdir(written) or not written:
+        return written
+    return ImageName(written, os.path.abspath(store) if store else "")
+
+
+def on_root(
+    request: RunRequest,
+    do: Callable[[RunRequest], Result],
+    *,
+    tell: Tell | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Return what ``do`` does with the request, whose image has become a root that stays meanwhile.
+
+    A request for a directory is as it was. Raises LaunchError, UsageError.
+    """
+    if not isinstance(request.root, ImageName):
+        return do(request)
+    from rootgen.api.stacked import stacked  # directories need nothing of images
+
+    name, store = request.root
+    with stacked(name, store, tell=tell, progress=progress) as stack:
+        # What is written in an image is discarded.
+        upper = Upper(size=request.options.ephemeral_size, like=stack.like)
+        root = Root(stack.layers, upper, stack.image.name, stack.use)
+        return do(request._replace(root=root, start=stack.image.config.start))
 
 
 def compose_run(
@@ -59,7 +111,8 @@ def compose_run(
     Launch of what was read. Raises LaunchError or UsageError.
     """
     root = root_of(request)
-    options = with_defaults(root, request.options, tell)
+    start = request.start or manifest_start(root, tell)
+    options = with_defaults(start, request.options)
     facts = read_facts(root, options, environ)
     if not terminal:
         # Its streams are another process's, and may be anything.
@@ -70,41 +123,63 @@ def compose_run(
             f"what is mounted on {facts.submounts[0]}{more} is not seen inside: overlayfs shows "
             "a directory without what is mounted in it"
         )
-    command = request.command or best_shell(root, dict(options.env).get("PATH", ""))
+    command = request.command
+    if not command and request.starting:
+        command = started_with(start, root)
+    command = command or best_shell(root, dict(options.env).get("PATH", ""))
     return compose(command, options, facts)
 
 
 def root_of(request: RunRequest) -> Root:
     """Return the root that is to be launched."""
+    if isinstance(request.root, ImageName):
+        raise UsageError(f"{request.root.name} is the name of an image, not of a directory")
     root = Root((request.root,)) if isinstance(request.root, str) else request.root
     options = request.options
-    if not options.ephemeral and not options.ephemeral_size:
+    if root.upper is not None or not (options.ephemeral or options.ephemeral_size):
         return root
     return root._replace(upper=Upper(size=options.ephemeral_size))
 
 
-def with_defaults(root: Root, options: Options, tell: Tell | None = None) -> Options:
-    """Return the options, with env, user and workdir from the tree's manifest where none is given.
+def manifest_start(root: Root, tell: Tell | None = None) -> ImageConfig | None:
+    """Return how the tree's manifest says that it is started; None where it says nothing.
 
     The manifest is a claim that a program inside may have rewritten: it says
     how things are inside, and nothing of the host's side of a launch.
     """
     head = read_line_beneath(root, MANIFEST, _HEAD_LIMIT)
     if head is None or NO_DEFAULTS in head:
-        return options
+        return None
     from rootgen.plan.manifest_reader import parse_image
 
     try:
-        image = parse_image(head)
+        return parse_image(head)
     except PlanError as error:
         if tell is not None:
             tell(f"{MANIFEST} of the tree sets no defaults: {error.what}")
+        return None
+
+
+def with_defaults(start: ImageConfig | None, options: Options) -> Options:
+    """Return the options, with env, user and workdir of ``start`` where none is given."""
+    if start is None:
         return options
     return options._replace(
-        env=image.env + options.env,
-        user=options.user or image.user,
-        workdir=options.workdir or image.workdir,
+        env=start.env + options.env,
+        user=options.user or start.user,
+        workdir=options.workdir or start.workdir,
     )
+
+
+def started_with(start: ImageConfig | None, root: Root) -> tuple[str, ...]:
+    """Return the program that a root is started with; raise UsageError where it says none."""
+    words = () if start is None else start.entrypoint + start.command
+    if not words:
+        raise UsageError(
+            f"what is to be run? {root.shown} does not say what it is started with",
+            hint=f"rootgen run {root.shown} -- COMMAND, or rootgen shell {root.shown}",
+        )
+    return words
 
 
 def best_shell(root: Root, path: str = "") -> tuple[str, ...]:
@@ -113,16 +188,15 @@ def best_shell(root: Root, path: str = "") -> tuple[str, ...]:
     if not command:
         names = ", ".join(words[0] for words in _SHELLS)
         raise NotFoundError(
-            f"{root.top}: no shell in the tree",
+            f"{root.shown}: no shell in the tree",
             why=(f"none of {names} is on its PATH",),
-            hint=f"make it with one (rootgen make bash … --out {root.top}), "
-            "or run what it has: rootgen run",
+            hint="make it with one (rootgen make bash …), or run what it has: rootgen run",
         )
     return command
 
 
-def run(request: RunRequest, *, tell: Tell | None = None) -> int:
-    """Run a command in a tree; return its exit status, 128 + n where signal n killed it.
+def run(request: RunRequest, *, tell: Tell | None = None, progress: Progress | None = None) -> int:
+    """Run a command in a tree or an image; return its exit status, 128 + n if signal n killed it.
 
     Raises LaunchError where it was not started; its ``exit_status`` is 125,
     126 (cannot be executed) or 127 (not found).
@@ -132,4 +206,8 @@ def run(request: RunRequest, *, tell: Tell | None = None) -> int:
     # What the caller printed stands before what the program prints.
     sys.stdout.flush()
     sys.stderr.flush()
-    return perform(compose_run(request, tell=tell))
+
+    def do(ready: RunRequest) -> int:
+        return perform(compose_run(ready, tell=tell))
+
+    return on_root(request, do, tell=tell, progress=progress)

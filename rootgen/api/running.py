@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 
-from rootgen.api.run import best_shell, compose_run
+from rootgen.api.run import best_shell, compose_run, on_root
 from rootgen.errors import LaunchError, RootgenError
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sandbox import remembered
@@ -55,12 +55,15 @@ def detach(request: RunRequest, name: str = "", *, tell: Tell | None = None) -> 
     """
     from rootgen.sandbox.supervise import detach as detach_launch
 
-    composed = compose_run(request, tell=tell, terminal=False)
-    chosen = name or _new_name(composed.command[0])
-    sys.stdout.flush()
-    sys.stderr.flush()
-    detach_launch(composed, chosen)
-    return chosen
+    def do(ready: RunRequest) -> str:
+        composed = compose_run(ready, tell=tell, terminal=False)
+        chosen = name or _new_name(composed.command[0])
+        sys.stdout.flush()
+        sys.stderr.flush()
+        detach_launch(composed, chosen)
+        return chosen
+
+    return on_root(request, do, tell=tell)
 
 
 def _new_name(program: str) -> str:

@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 
-from rootgen.api.run import RunRequest, compose_run, root_of
+from rootgen.api.run import ImageName, RunRequest, compose_run, on_root, root_of
 from rootgen.errors import LaunchError
 from rootgen.linux import message
 from rootgen.named import TYPE_CHECKING
@@ -21,6 +21,7 @@ from rootgen.sandbox import options as option_values
 from rootgen.sandbox.compose import compose_launch
 from rootgen.sandbox.facts import absolute
 from rootgen.sandbox.launch import Root, Upper
+from rootgen.sandbox.root_use import RootUse, use_of
 from rootgen.sandbox.serve import ANNOUNCED, QUIET, Server
 from rootgen.sandbox.signals import CAUGHT
 from rootgen.sandbox.stored import classes_of, from_json, to_json
@@ -79,7 +80,7 @@ def ask(
     """
     data = json.dumps(
         {
-            "root": to_json(absolute(root_of(request))),
+            "root": to_json(_absolute_root(request)),
             "command": request.command,
             "options": to_json(_absolute_options(request.options)),
             "environ": dict(environ),
@@ -97,6 +98,18 @@ def ask(
         os.close(theirs)
         os.close(written)
     return ours
+
+
+def _absolute_root(request: RunRequest) -> Root | ImageName:
+    """Return the root without a path that is relative to the caller's directory."""
+    root = request.root
+    if not isinstance(root, ImageName):
+        return absolute(root_of(request))
+    if root.store:
+        return root._replace(store=os.path.abspath(root.store))
+    from rootgen.api.images import default_store
+
+    return root._replace(store=os.path.abspath(default_store(os.environ)))
 
 
 def _absolute_options(options: option_values.Options) -> option_values.Options:
@@ -198,14 +211,26 @@ class Composer:
     def __init__(self) -> None:
         """Begin with nothing composed."""
         self._known: tuple[Options, Facts, Launch] | None = None
+        self._use = RootUse("")
 
     def __call__(self, data: bytes) -> Launch:
         """Return the Launch of a request as ``ask`` wrote it; raise LaunchError or UsageError."""
         asked = json.loads(data)
         options = from_json(asked["options"], _CLASSES)
-        root = from_json(asked["root"], {"Root": Root, "Upper": Upper})
+        root = from_json(asked["root"], {"Root": Root, "Upper": Upper, "ImageName": ImageName})
         request = RunRequest(root, tuple(asked["command"]), options)
-        return compose_run(request, environ=asked["environ"], terminal=False, compose=self._compose)
+
+        def do(ready: RunRequest) -> Launch:
+            launch = compose_run(
+                ready, environ=asked["environ"], terminal=False, compose=self._compose
+            )
+            # By the next request the launch has begun, and keeps what it uses by itself.
+            self._use.__exit__()
+            self._use = use_of(launch.root)
+            self._use.__enter__()
+            return launch
+
+        return on_root(request, do)
 
     def _compose(self, command: Sequence[str], options: Options, facts: Facts) -> Launch:
         if self._known is None or self._known[:2] != (options, facts):

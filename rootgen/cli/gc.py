@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rootgen.api.images import collect_garbage
+from rootgen.api.garbage import collect_garbage
 from rootgen.cli.command import Command, flag
 from rootgen.cli.output import write_json, write_lines
 from rootgen.cli.store import STORE, store_path
@@ -16,7 +16,8 @@ def gc(store: str, *, as_json: bool) -> None:
       rootgen gc
 
     What a build, a pull or a commit that goes on at the same time has
-    written is waited for and kept.
+    written is waited for and kept, and so is the image of a launch that
+    goes on.
     """
     collected = collect_garbage(store_path(store))
     if as_json:
@@ -24,7 +25,10 @@ def gc(store: str, *, as_json: bool) -> None:
         return
     blobs = count_words(collected.blobs, "blob")
     unfinished = f", {collected.unfinished} unfinished" if collected.unfinished else ""
-    write_lines([f"{blobs} removed{unfinished}, {size_words(collected.size)} freed"])
+    layers = ""
+    if collected.unpacked:
+        layers = f", {count_words(collected.unpacked, 'unpacked layer')}"
+    write_lines([f"{blobs} removed{unfinished}{layers}, {size_words(collected.size)} freed"])
 
 
 COMMAND = Command(

@@ -6,16 +6,19 @@ import gc
 import os
 import sys
 
-from rootgen.api.run import RunRequest, compose_run, run
+from rootgen.api.run import RunRequest, compose_run, on_root, root_or_image, run
 from rootgen.cli.command import Option, OptionError, flag, invalid_value
 from rootgen.cli.duration import duration
 from rootgen.cli.limit import io_limit, rlimit, size
+from rootgen.cli.store import STORE
 from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.options import KILL_AFTER, NETWORKS, PIVOT_WAYS, UPTIMES, Options, Port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
+
+    Progress = Callable[[str, int, int], None]
 
 _PIDS_LIMIT = 1 << 22  # PID_MAX_LIMIT
 _HOSTNAME_LIMIT = 64  # __NEW_UTS_LEN
@@ -113,31 +116,50 @@ LAUNCH_OPTIONS = (
         ("--seccomp",), "seccomp", metavar="none|FILE",
         help="Have this filter of system calls (OCI JSON), or none.  [default: as Docker's]",
     ),
+    STORE,
     flag("--explain", "Do nothing; tell each step, with the shell command that would do the same."),
     flag("--json", "With --explain: the steps as JSON.", dest="as_json"),
 )  # fmt: skip
 
 
-def launch(root: str, command: tuple[str, ...], given: dict[str, Any]) -> int:
+def launch(
+    root: str, command: tuple[str, ...], given: dict[str, Any], *, starting: bool = False
+) -> int:
     """Perform or explain the launch that the options ask for; return the exit status."""
     explain, as_json = given.pop("explain"), given.pop("as_json")
     if as_json and not explain:
         raise OptionError("--json tells the steps of a launch; add --explain")
-    request = request_of(root, command, given)
+    request = request_of(root, command, given, starting=starting)
     if not explain:
         sys.stdout.flush()
         # All that was imported stays to the end: the collector, which would go through it in
         # every process and at the exit, need not (8 ms; gc.freeze, on forks).
         gc.freeze()
-        return run(request, tell=tell)
-    _explain(request, as_json=as_json)
+        return run(request, tell=tell, progress=progress_of(request))
+    on_root(request, lambda ready: _explain(ready, as_json=as_json), tell=tell)
     return 0
 
 
-def request_of(root: str, command: tuple[str, ...], given: dict[str, Any]) -> RunRequest:
-    """Return the request that the options make, those that are no step of a launch left out."""
-    options = {name: one for name, one in given.items() if name not in ("explain", "as_json")}
-    return RunRequest(root, command, given_options(options))
+def request_of(
+    root: str, command: tuple[str, ...], given: dict[str, Any], *, starting: bool = False
+) -> RunRequest:
+    """Return the request that the options make, those that are no step of a launch left out.
+
+    ``starting``: an empty command is the program that the root is started with.
+    """
+    unlike = ("explain", "as_json", "store")
+    options = {name: one for name, one in given.items() if name not in unlike}
+    meant = root_or_image(root, given["store"])
+    return RunRequest(meant, command, given_options(options), starting=starting)
+
+
+def progress_of(request: RunRequest) -> Progress | None:
+    """Return what shows how far the unpacking of an image is; None for a directory."""
+    if isinstance(request.root, str):
+        return None
+    from rootgen.report.progress import ProgressLine  # directories have nothing to wait for
+
+    return ProgressLine(sys.stderr, os.environ)
 
 
 def _explain(request: RunRequest, *, as_json: bool) -> None:

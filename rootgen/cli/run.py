@@ -11,39 +11,42 @@ if TYPE_CHECKING:
 
 
 def run(root: str, words: tuple[str, ...], **given: Any) -> int:
-    """Run COMMAND in the tree ROOTFS, contained: it sees the tree and nothing of the host.
+    """Run COMMAND in ROOTFS, contained: it sees the tree and nothing of the host.
 
     \b
       rootgen run ./rootfs -- ls /
       rootgen run --bind ~/src:/src --workdir /src ./rootfs -- make
       rootgen run --memory 256M --pids 64 ./rootfs -- ./job
       rootgen run --detach --name web ./rootfs -- ./server
+      rootgen run tools/git:1 -- git --version   an image of the store
+      rootgen run tools/git:1                    what it is started with
       rootgen run --explain ./rootfs -- true     what would be done, step by step
 
+    ROOTFS is a directory; where there is none of that name, an image of the
+    store. Without COMMAND it is run what its profile or its image says.
     Options stand before ROOTFS. The exit status is the program's own, 128+n
     where signal n killed it; 125 says that rootgen failed, 126 that COMMAND
     cannot be executed, 127 that ROOTFS does not have it. What the program
-    writes is in the tree afterwards. With --detach the name of the launch is
-    printed once COMMAND has started: see rootgen ps, exec, logs and stop.
+    writes is in the directory afterwards; of an image it is discarded. With
+    --detach the name of the launch is printed once COMMAND has started: see
+    rootgen ps, exec, logs and stop.
     """
-    if words[0].startswith("-") and words[0] != "--":
+    if words and words[0].startswith("-") and words[0] != "--":
         raise OptionError(f"'{words[0]}' stands behind ROOTFS: options stand before it")
-    command = words[1:] if words[0] == "--" else words
-    if not command:
-        raise OptionError("Missing argument 'COMMAND'.")
+    command = words[1:] if words[:1] == ("--",) else words
     detached, name = given.pop("detach"), given.pop("name")
     if name and not detached:
         raise OptionError("--name calls a launch that goes on; add --detach")
     if detached and not given["explain"]:
         return _detach(root, command, name, given)
-    return launch(root, command, given)
+    return launch(root, command, given, starting=True)
 
 
 def _detach(root: str, command: tuple[str, ...], name: str, given: dict[str, Any]) -> int:
     from rootgen.api.running import detach
     from rootgen.cli.output import write_lines
 
-    write_lines([detach(request_of(root, command, given), name, tell=tell)])
+    write_lines([detach(request_of(root, command, given, starting=True), name, tell=tell)])
     return 0
 
 
@@ -53,7 +56,7 @@ COMMAND = Command(
     run,
     (
         Argument("root", "ROOTFS"),
-        Argument("words", "-- COMMAND [ARG]...", many=True),
+        Argument("words", "[-- COMMAND [ARG]...]", many=True, required=False),
         Option(
             ("-d", "--detach"),
             "detach",

@@ -11,15 +11,18 @@ if TYPE_CHECKING:
 
 
 def shell(root: str, **given: Any) -> int:
-    """Open the best shell that the tree ROOTFS has: bash, zsh, dash, sh or busybox.
+    """Open the best shell that ROOTFS has: bash, zsh, dash, sh or busybox.
 
     \b
       rootgen shell ./rootfs
       rootgen shell --user app --net host ./rootfs
       rootgen shell --explain ./rootfs           what a container is, step by step
+      rootgen shell tools/git:1                  an image of the store
 
-    The exit status is the shell's own; 125 says that rootgen failed. What is
-    written inside is in the tree afterwards.
+    ROOTFS is a directory, or else the name of an image in the store. The
+    exit status is the shell's own; 125 says that rootgen failed. What is
+    written inside is in the directory afterwards; of an image it is
+    discarded.
     """
     return launch(root, (), given)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-from rootgen.api.images import default_store
 from rootgen.cli.command import Option
 
 STORE = Option(
@@ -17,7 +16,11 @@ _SHORT = 12
 
 def store_path(given: str) -> str:
     """Return the store that ``--store`` names, or the user's own."""
-    return given or default_store(os.environ)
+    if given:
+        return given
+    from rootgen.api.images import default_store  # who launches a directory needs nothing of images
+
+    return default_store(os.environ)
 
 
 def short_digest(digest: str) -> str:

@@ -8,7 +8,7 @@ from rootgen.image.manifest import parse_index, parse_manifest
 from rootgen.named import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from rootgen.image.descriptor import Descriptor
     from rootgen.image.store import Store
@@ -18,11 +18,12 @@ _DEPTH = 8
 
 
 class Collected(NamedTuple):
-    """What a collection removed: blobs, their bytes, and files that nobody finished."""
+    """What a collection removed: blobs, their bytes, what nobody finished, unpacked layers."""
 
     blobs: int
     size: int
     unfinished: int
+    unpacked: int = 0
 
 
 class Damage(NamedTuple):
@@ -33,23 +34,27 @@ class Damage(NamedTuple):
     why: str
 
 
-def reachable(store: Store) -> dict[str, Descriptor]:
-    """Return every blob that the index leads to, by digest.
+def reachable(store: Store, used: Iterable[Descriptor] = ()) -> dict[str, Descriptor]:
+    """Return every blob that the index leads to, or what else is ``used``, by digest.
 
     Raises ImageError where a manifest cannot be read: what it leads to is
     then not known, and nothing may be called garbage.
     """
     found: dict[str, Descriptor] = {}
-    for one in store.index().manifests:
+    for one in (*store.index().manifests, *used):
         for descriptor in _beneath(store, one, _DEPTH):
             found[descriptor.digest] = descriptor
     return found
 
 
-def collect(store: Store) -> Collected:
-    """Remove every blob that no name leads to; wait for who is adding some. Raise ImageError."""
+def collect(store: Store, launched: Iterable[Descriptor] = ()) -> Collected:
+    """Remove every blob that no name leads to; wait for who is adding some. Raise ImageError.
+
+    ``launched`` are manifests of images that launches use: theirs stay as well, so far as they
+    are there.
+    """
     with store.collecting():
-        used = reachable(store)
+        used = reachable(store, [one for one in launched if store.has(one)])
         removed = [(digest, size) for digest, size in store.blobs() if digest not in used]
         for digest, _ in removed:
             store.remove_blob(digest)

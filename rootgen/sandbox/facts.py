@@ -11,7 +11,7 @@ from rootgen.linux.mount import descriptor_path, mount_points
 from rootgen.linux.process import has_no_new_privileges
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sandbox.account import Accounts
-from rootgen.sandbox.id_map import Caller
+from rootgen.sandbox.id_map import Caller, choose_id_map
 from rootgen.sandbox.mounts import LOCALTIME, MACHINE_ID, TOP
 from rootgen.sandbox.options import NO_SECCOMP, wants_groups
 from rootgen.sandbox.reading import Reading
@@ -21,7 +21,7 @@ from rootgen.sandbox.seccomp.machine import Machine, machine_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rootgen.sandbox.launch import DeviceNode, Root
+    from rootgen.sandbox.launch import DeviceNode, IdMap, Root
     from rootgen.sandbox.limits import LimitFacts
     from rootgen.sandbox.options import Options
     from rootgen.sandbox.rlimit import Pair
@@ -123,6 +123,23 @@ def read_facts(root: Root, options: Options, environ: Mapping[str, str]) -> Fact
         machine_id=os.urandom(16).hex() if wants_id else "",
         localtime=LOCALTIME if wants_zone else "",
     )
+
+
+class Ids(NamedTuple):
+    """Which ids a launch of this caller has: None where it has those that the caller has.
+
+    ``initial``: those are all that there are, and attributes trusted.* may be set.
+    """
+
+    id_map: IdMap | None
+    initial: bool
+
+
+def read_ids() -> Ids:
+    """Return the ids that a launch will have; raise LaunchError."""
+    privileged = os.geteuid() == 0 and _has(capability.effective(), "SYS_ADMIN")
+    id_map = None if privileged else choose_id_map(_read_caller(privileged=privileged))
+    return Ids(id_map, privileged and _initial_user_namespace())
 
 
 def read_machine() -> Machine:

@@ -165,7 +165,7 @@ def _join_all(launch: Launch, namespaces: Mapping[str, int]) -> None:
             try:
                 namespace.join(namespaces[kind], flag)
             except OSError as error:
-                doing = f"join the {kind} namespace of the launch in {launch.root.top}"
+                doing = f"join the {kind} namespace of the launch in {launch.root.shown}"
                 raise failure(doing, error) from error
 
 

@@ -34,11 +34,13 @@ class Upper(NamedTuple):
     ``directory`` and ``work`` are two empty directories of the host on one
     file system, kept afterwards. Both empty: a tmpfs of the launch's own,
     gone with it, of at most ``size`` bytes (0: half of the memory, tmpfs(5)).
+    Its top is then as that of the directory ``like`` is, or of the topmost layer.
     """
 
     directory: str = ""
     work: str = ""
     size: int = 0
+    like: str = ""
 
 
 class Root(NamedTuple):
@@ -47,16 +49,25 @@ class Root(NamedTuple):
     ``layers`` are absolute paths of the host. With one and no ``upper``,
     what is written goes to it. Else they are stacked by overlayfs, and stay
     as they are: what is written goes to the upper one, or is refused where
-    there is none.
+    there is none. ``name`` is what a person calls it, where that is no
+    directory. ``use`` is a file that is locked, shared (flock(2)), as long as
+    the launch goes on: so long its layers are not removed.
     """
 
     layers: tuple[str, ...]
     upper: Upper | None = None
+    name: str = ""
+    use: str = ""
 
     @property
     def top(self) -> str:
         """The directory that a person means by it."""
         return self.layers[-1]
+
+    @property
+    def shown(self) -> str:
+        """What a person calls it."""
+        return self.name or self.top
 
     @property
     def stacked(self) -> bool:

@@ -34,7 +34,7 @@ def mount_stack(launch: Launch) -> int:
         flags |= os.fstatvfs(descriptor).f_flag & _INHERITED
     data = f"lowerdir={':'.join(map(str, opened))}"
     if root.upper is not None:
-        made = _open_upper(root.upper, opened[0])
+        made = _open_upper(root.upper, root.upper.like or root.top)
         opened += made
         data += f",upperdir={made[0]},workdir={made[1]}"
     try:
@@ -62,7 +62,7 @@ def _open_over() -> int:
     return os.open("/..", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
-def _open_upper(upper: Upper, top: int) -> tuple[int, int]:
+def _open_upper(upper: Upper, like: str) -> tuple[int, int]:
     """Open the upper and the work directory, on a new tmpfs where they are nobody's."""
     if upper.directory:
         return _open(upper.directory), _open(upper.work)
@@ -71,7 +71,7 @@ def _open_upper(upper: Upper, top: int) -> tuple[int, int]:
         flags = mounts.MS_NOSUID | mounts.MS_NODEV
         mounts.mount("tmpfs", "/", "tmpfs", flags, f"mode=700{size}")
         place = _open_over()
-        found = os.fstat(top)
+        found = os.stat(like)
         # The root of the stack has the mode and the owner that the upper one has.
         os.mkdir("upper", dir_fd=place)
         os.mkdir("work", dir_fd=place)

@@ -21,6 +21,7 @@ from rootgen.sandbox.deadline import Deadline
 from rootgen.sandbox.perform import Undoing, ending_notes
 from rootgen.sandbox.place import remove_made
 from rootgen.sandbox.report import STARTED, STARTED_CHROOT, pack_error
+from rootgen.sandbox.root_use import RootUse, use_of
 from rootgen.sandbox.signals import CAUGHT, status_of
 from rootgen.sandbox.start import end, error_told, let_go, next_message, start
 
@@ -46,8 +47,11 @@ _REQUEST_LIMIT = 64 << 20
 class _Running:
     """One launch that goes on, and the socket on which its end is awaited."""
 
-    def __init__(self, launch: Launch, groups: Groups, child: Child, reply: int) -> None:
+    def __init__(
+        self, launch: Launch, groups: Groups, child: Child, reply: int, use: RootUse
+    ) -> None:
         self.launch = launch
+        self.use = use
         self.groups = groups
         self.child = child
         self.reply = reply
@@ -127,14 +131,17 @@ class Server:
     def _start(self, reply: int, request: bytes, streams: tuple[int, int, int]) -> _Running:
         launch = self._compose(request)
         groups = Groups(launch.limits)
+        use = use_of(launch.root)
         with Undoing(launch):
+            use.__enter__()
             groups.__enter__()
             try:
                 child = start(launch, groups, (), streams)
             except BaseException:
                 groups.__exit__(None, None, None)
+                use.__exit__()
                 raise
-        running = _Running(launch, groups, child, reply)
+        running = _Running(launch, groups, child, reply, use)
         self._running[child.process] = running
         return running
 
@@ -179,6 +186,7 @@ class Server:
         for descriptor in (running.reply, child.channel):
             self._forget(descriptor)
         let_go(child)
+        running.use.__exit__()
         try:
             running.groups.__exit__(None, None, None)
         except LaunchError as left:

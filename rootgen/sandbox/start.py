@@ -75,7 +75,7 @@ def start(
     try:
         groups.add(child)
         if launch.id_map is not None:
-            _write_maps(launch.id_map, child)
+            write_maps(launch.id_map, child)
         attached = _attach(launch, child)
         message.send(channel, GO_KEEP if keep else GO)
     except BaseException:
@@ -147,10 +147,11 @@ def _clone(launch: Launch) -> int:
         return namespace.clone(flags)
     except OSError as error:
         doing = f"make the namespaces {', '.join(launch.namespaces)}"
-        raise failure(doing, error, _clone_hint(error, user=launch.id_map is not None)) from error
+        raise failure(doing, error, clone_hint(error, user=launch.id_map is not None)) from error
 
 
-def _clone_hint(error: OSError, *, user: bool) -> str:
+def clone_hint(error: OSError, *, user: bool) -> str:
+    """Return what to do where namespaces cannot be made."""
     if user and error.errno in (errno.EPERM, errno.EACCES):
         if not _has_ids():
             return (
@@ -172,7 +173,8 @@ def _has_ids() -> bool:
         return bool(file.read(1))
 
 
-def _write_maps(id_map: IdMap, child: int) -> None:
+def write_maps(id_map: IdMap, child: int) -> None:
+    """Map the ids of a child's user namespace; raise LaunchError."""
     if id_map.helpers is not None:
         started = [
             _start_helper(helper, child, lines)

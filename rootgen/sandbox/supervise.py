@@ -22,6 +22,7 @@ from rootgen.sandbox.log import Log
 from rootgen.sandbox.perform import ending_notes
 from rootgen.sandbox.place import remove_made
 from rootgen.sandbox.report import STARTED, STARTED_CHROOT, pack_error, unpack_error
+from rootgen.sandbox.root_use import use_of
 from rootgen.sandbox.signals import CAUGHT, status_of
 from rootgen.sandbox.start import end, error_told, let_go, next_message, start
 
@@ -47,7 +48,7 @@ def detach(launch: Launch, name: str) -> None:
     remembered.tidy(directory)
     one = remembered.Remembered(
         name=remembered.check_name(name),
-        tree=launch.root.top,
+        tree=launch.root.shown,
         command=launch.command,
         started=time.time(),
         boot=remembered.boot_id(),
@@ -115,7 +116,7 @@ class _Supervisor:
     def run(self) -> None:
         launch = self._one.launch
         remembered.write(self._path, self._one)
-        with Groups(launch.limits) as groups:
+        with use_of(launch.root), Groups(launch.limits) as groups:
             deadline = Deadline(launch.time_limit, time.monotonic())
             child = self._start(groups)
             try:

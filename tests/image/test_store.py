@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rootgen.errors import ImageError
-from rootgen.image.collect import collect, damages, reachable
+from rootgen.image.collect import Collected, collect, damages, reachable
 from rootgen.image.descriptor import LAYER, Descriptor
 from rootgen.image.manifest import check_image, parse_manifest
 from rootgen.image.store import Store
@@ -61,7 +61,7 @@ def test_collection(store: Store) -> None:
     add_image(store, "a:1", {"x": b"1"})
     add_image(store, "b:1", {"x": b"2"})
     before = dict(store.blobs())
-    assert collect(store) == (0, 0, 0)
+    assert collect(store) == Collected(0, 0, 0)
     store.untag(["a:1"])
     collected = collect(store)
     assert collected.blobs == 3

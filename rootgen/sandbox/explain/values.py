@@ -28,6 +28,7 @@ def launch_values(launch: Launch) -> dict[str, object]:
         "rlimits": [limit._asdict() for limit in launch.rlimits],
         "root": {
             "path": launch.root.top,
+            "name": launch.root.name,
             "layers": list(launch.root.layers),
             "upper": launch.root.upper._asdict() if launch.root.upper is not None else None,
             "overlay": launch.root_data,

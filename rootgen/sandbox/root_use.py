@@ -1,0 +1,48 @@
+"""That a root is in use, for who removes layers: a lock on a file, as long as a launch goes on."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+
+from rootgen.errors import LaunchError
+from rootgen.named import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rootgen.sandbox.launch import Root
+
+
+class RootUse:
+    """A context in which the lock is held, shared; the kernel lets go of it for who is killed."""
+
+    def __init__(self, path: str) -> None:
+        """Lock nothing yet; an empty path is no lock."""
+        self._path = path
+        self._lock = -1
+
+    def __enter__(self) -> None:
+        """Lock the file; raise LaunchError where it is gone, and with it maybe the layers."""
+        if not self._path:
+            return
+        try:
+            self._lock = os.open(self._path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError as error:
+            raise LaunchError(f"the layers of the image are not kept: {error.strerror}") from error
+        fcntl.flock(self._lock, fcntl.LOCK_SH)
+
+    def __exit__(self, *exc: object) -> None:
+        """Let go of it; the last who does removes the file."""
+        if self._lock < 0:
+            return
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.unlink(self._path)
+        except (BlockingIOError, FileNotFoundError):
+            pass  # others use it as well; or who removes layers has seen that nobody does
+        os.close(self._lock)
+        self._lock = -1
+
+
+def use_of(root: Root) -> RootUse:
+    """Return the use of a root, to be entered by who performs its launch."""
+    return RootUse(root.use)
