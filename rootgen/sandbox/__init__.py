@@ -29,4 +29,6 @@ Several at once, and without the caller: ``serve`` (the launch server of the
 Python API), ``supervise`` (the process that keeps a launch that goes on),
 ``remembered`` (what is known of those, as files), ``log`` (what they print),
 ``join`` (a command in one that runs), ``stored`` (values as JSON).
+``root_use`` (that layers are in use) and ``mapped`` (work on files of a
+launch's ids) are for roots that are images.
 """

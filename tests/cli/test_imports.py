@@ -79,6 +79,14 @@ def test_a_plain_line(arguments: list[str]) -> None:
     assert not _of(_loaded(*arguments), _BARE)
 
 
+def test_a_directory_is_no_image() -> None:
+    """Who launches a directory pays nothing for images."""
+    loaded = _loaded("run", "--explain", "/", "--", "true")
+    assert not _of(
+        loaded, ["rootgen.image", "rootgen.layer", "rootgen.rootfs", "rootgen.api.images"]
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "without"),
     [

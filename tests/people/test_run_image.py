@@ -115,7 +115,7 @@ _ODD = [
     busybox_layer(),
     [member("etc"), file("etc/.wh.old"), member("srv"), file("srv/a", b"1"), file("srv/b", b"2"),
      member("opt"), member("opt/in"), file("opt/in/x"), link("opt/link", "/srv")],
-    # Beneath directories that it does not have itself: their modes stay; through links; over a file.
+    # Beneath directories that it does not have itself: their modes stay; through links.
     [file("srv/c", b"3"), link("srv/hard", "srv/a", tarfile.LNKTYPE), file("bin/tool", b"t"),
      file("opt/link/through", b"4"), file("opt/.wh.in"), member("opt/in"), file("opt/in/y")],
     [member("srv"), file("srv/.wh..wh..opq"), file("srv/only", b"5"), file("opt")],
@@ -176,7 +176,7 @@ def test_owners(store: str) -> None:
     assert _layers(store) == []
 
 
-def test_while_it_runs(store: str, tmp_path: Path) -> None:
+def test_while_it_runs(store: str) -> None:
     """Forgotten and collected during a launch, an image stays whole for that; then it goes."""
     add_stack(store, "box:1", [busybox_layer()])
     line = [ROOTGEN, "run", "--store", store, "box:1", "--", "sh", "-c"]
@@ -214,7 +214,7 @@ def test_detached(store: str) -> None:
 
 
 def test_killed_while_unpacking(store: str) -> None:
-    """What was killed in the middle left nothing that is taken for a layer; the next one unpacks."""
+    """What was killed in the middle left nothing that is taken for a layer."""
     many = [member("many"), *(file(f"many/{number}", b"x" * 5000) for number in range(4000))]
     add_stack(store, "many:1", [busybox_layer(), many])
     line = [ROOTGEN, "run", "--store", store, "many:1", "--", "true"]
