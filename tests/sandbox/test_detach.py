@@ -319,6 +319,7 @@ def test_exec_on_a_terminal(start: Callable[..., str]) -> None:
         terminal.run("sleep 1000", "sleep 1000")
         time.sleep(0.3)
         terminal.press_until("\x1a", "Stopped")
+        terminal.expect(">>")
         terminal.run("fg", r"sleep 1000\r\n")
         terminal.press_until("\x03", ">>")
         terminal.run("echo st''ill", r"still\r\n")
