@@ -12,6 +12,7 @@ import os
 import select
 import signal
 import time
+from contextlib import ExitStack
 
 from rootgen.errors import LaunchError, RootgenError
 from rootgen.linux import message, process
@@ -21,7 +22,7 @@ from rootgen.sandbox.deadline import Deadline
 from rootgen.sandbox.perform import Undoing, ending_notes
 from rootgen.sandbox.place import remove_made
 from rootgen.sandbox.report import STARTED, STARTED_CHROOT, pack_error
-from rootgen.sandbox.root_use import RootUse, use_of
+from rootgen.sandbox.root_use import RootUse
 from rootgen.sandbox.signals import CAUGHT, status_of
 from rootgen.sandbox.start import end, error_told, let_go, next_message, start
 
@@ -88,6 +89,7 @@ class Server:
                     self._listen(self._of_descriptor[descriptor], descriptor)
         for running in self._running.values():
             end(running.child)
+            running.use.__exit__()
             running.groups.__exit__(None, None, None)
 
     def _patience(self) -> float | None:
@@ -131,16 +133,12 @@ class Server:
     def _start(self, reply: int, request: bytes, streams: tuple[int, int, int]) -> _Running:
         launch = self._compose(request)
         groups = Groups(launch.limits)
-        use = use_of(launch.root)
-        with Undoing(launch):
-            use.__enter__()
-            groups.__enter__()
-            try:
-                child = start(launch, groups, (), streams)
-            except BaseException:
-                groups.__exit__(None, None, None)
-                use.__exit__()
-                raise
+        use = RootUse(launch.root.use)
+        with Undoing(launch), ExitStack() as held:
+            held.enter_context(use)
+            held.enter_context(groups)
+            child = start(launch, groups, (), streams)
+            held.pop_all()  # from now on until its end
         running = _Running(launch, groups, child, reply, use)
         self._running[child.process] = running
         return running
