@@ -83,7 +83,7 @@ def _of_image(written: str, store: str, progress: Progress | None) -> OpenedBase
     from rootgen.api.images import image_in
     from rootgen.image.store import Store
 
-    if "/" in written and written.startswith(("/", "./", "../")):
+    if written.startswith(("/", "./", "../")):
         raise TreeError(f"no base {written}: there is no such file or directory")
     if not os.path.lexists(store):
         raise ImageError(

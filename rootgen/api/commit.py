@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from time import gmtime, strftime
 
-from rootgen.errors import ElfError, ImageError, SysrootError
+from rootgen.api.layered import Step, Target, machine_of_programs, store_layers
+from rootgen.api.telling import byte_teller
+from rootgen.errors import ImageError
 from rootgen.image.addition import store_image, store_layer, with_layer
 from rootgen.image.config import Config, History, go_platform
 from rootgen.image.reference import parse_reference
@@ -16,12 +18,12 @@ from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.plan.manifest import MANIFEST_PATH
 from rootgen.plan.plan import Plan
 from rootgen.rootfs.packing import PackedTree
+from rootgen.sysroot.directory import DirectorySysroot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rootgen.image.manifest import ImageManifest
-    from rootgen.layer.whiteout import Layer
     from rootgen.plan.manifest import Manifest
     from rootgen.rootfs.note import Note
     from rootgen.rootfs.packing import Meant
@@ -84,7 +86,11 @@ def commit(request: CommitRequest, *, progress: Progress | None = None) -> Commi
             config = _started_as(config, meant.manifest, request.rootfs)
         created = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(request.epoch))
         stored = store_layer(
-            store, layer, tree.contents.open, request.compress, tell=_teller(layer, progress)
+            store,
+            layer,
+            tree.contents.open,
+            request.compress,
+            tell=byte_teller(progress, "writing the layer", layer.entries),
         )
         history = History("rootgen commit", created)
         layers, config = with_layer(manifest, config._replace(created=created), stored, history)
@@ -112,7 +118,6 @@ def _commit_increment(
     """Lay what ``make --base`` wrote over the image that it was made for; raise ImageError."""
     from rootgen.api.bases import image_base
     from rootgen.api.images import image_in
-    from rootgen.api.layered import Step, Target, store_layers
     from rootgen.plan.base import replaced
     from rootgen.plan.digest import plan_digest
 
@@ -125,10 +130,11 @@ def _commit_increment(
         )
     image = image_in(store, request.base)
     base = image_base(store, image, progress=progress)
-    if plan_digest(base.plan) != meant.manifest.base:
+    digest = plan_digest(base.plan)
+    if digest != meant.manifest.base:
         raise ImageError(
             f"{request.base} is not the base that {request.rootfs} was made for",
-            why=(f"that is {meant.manifest.base}", f"this is {plan_digest(base.plan)}"),
+            why=(f"that is {meant.manifest.base}", f"this is {digest}"),
             hint="make it again over this base, or `rootgen rebase` the image",
         )
     plan = Plan(entry for entry in meant.plan.entries() if entry.path != MANIFEST_PATH)
@@ -170,42 +176,8 @@ def _check_not_the_same(below: Plan, plan: Plan, request: CommitRequest) -> None
 def _started_as(config: Config, manifest: Manifest, rootfs: str) -> Config:
     """Return ``config`` with how the tree's own manifest says that it is started."""
     start = manifest.image
-    machine = _machine(manifest, rootfs)
+    machine = machine_of_programs(DirectorySysroot(rootfs), manifest.programs)
     architecture, variant = go_platform(machine) if machine else (config.architecture, "")
     if start == type(start)():
         start = config.start
     return config._replace(architecture=architecture, variant=variant, start=start)
-
-
-def _machine(manifest: Manifest, rootfs: str) -> str:
-    """Return the machine that the tree's programs are for, or "" where none says it."""
-    from rootgen.elf.names import machine_name
-    from rootgen.elf.reader import is_elf, read_facts
-    from rootgen.sysroot.directory import DirectorySysroot
-
-    sysroot = DirectorySysroot(rootfs)
-    for program in manifest.programs:
-        found = sysroot.lookup(program)
-        try:
-            if found is None:
-                continue
-            with sysroot.open(found.path) as file:
-                if is_elf(file.pread(4, 0)):
-                    return machine_name(read_facts(file.pread, found.path))
-        except (ElfError, SysrootError):
-            continue
-    return ""
-
-
-def _teller(layer: Layer, progress: Progress | None) -> Callable[[bytes], object] | None:
-    if progress is None:
-        return None
-    total = sum(entry.size for entry in layer.entries)
-    done = 0
-
-    def tell(data: bytes) -> None:
-        nonlocal done
-        done = min(done + len(data), total)
-        progress("writing the layer", done, total)
-
-    return tell

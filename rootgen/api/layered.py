@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from time import gmtime, strftime
 
+from rootgen.api.telling import byte_teller
 from rootgen.errors import ElfError, SysrootError
 from rootgen.image.addition import Stored, store_image, store_layer
 from rootgen.image.config import Config, History, go_platform
@@ -225,24 +226,16 @@ def _stored(
     if stored is not None and store.has(stored.descriptor):
         return stored, True
     layer = Layer(tuple(step.plan.entries()), ())
-    stored = store_layer(store, layer, step.open, compress, tell=_teller(layer, progress))
+    stored = store_layer(
+        store,
+        layer,
+        step.open,
+        compress,
+        tell=byte_teller(progress, "writing layers", layer.entries),
+    )
     annotated = _annotated(stored.descriptor, key)
     return stored._replace(descriptor=annotated), False
 
 
 def _annotated(descriptor: Descriptor, key: str) -> Descriptor:
     return descriptor._replace(annotations=((LAYER_KEY, key),))
-
-
-def _teller(layer: Layer, progress: Progress | None) -> Callable[[bytes], object] | None:
-    if progress is None:
-        return None
-    total = sum(entry.size for entry in layer.entries)
-    done = 0
-
-    def tell(data: bytes) -> None:
-        nonlocal done
-        done = min(done + len(data), total)
-        progress("writing layers", done, total)
-
-    return tell

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rootgen.api.telling import byte_teller
 from rootgen.errors import UsageError
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.rootfs.packing import PackedTree
@@ -123,16 +124,13 @@ FORMATS: Mapping[str, Format] = {
 
 def _told(compressing: Compressor, progress: Progress | None, meant: Meant) -> Write:
     """Return what writes to ``compressing``, and tells how far it is."""
-    if progress is None:
+    tell = byte_teller(progress, "packing", meant.plan.files())
+    if tell is None:
         return compressing.write
-    total = sum(entry.size for entry in meant.plan.files())
-    done = 0
 
     def write(data: bytes) -> None:
-        nonlocal done
         compressing.write(data)
-        done = min(done + len(data), total)
-        progress("packing", done, total)
+        tell(data)
 
     return write
 

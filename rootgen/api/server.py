@@ -21,7 +21,7 @@ from rootgen.sandbox import options as option_values
 from rootgen.sandbox.compose import compose_launch
 from rootgen.sandbox.facts import absolute
 from rootgen.sandbox.launch import Root, Upper
-from rootgen.sandbox.root_use import RootUse, use_of
+from rootgen.sandbox.root_use import RootUse
 from rootgen.sandbox.serve import ANNOUNCED, QUIET, Server
 from rootgen.sandbox.signals import CAUGHT
 from rootgen.sandbox.stored import classes_of, from_json, to_json
@@ -226,7 +226,7 @@ class Composer:
             )
             # By the next request the launch has begun, and keeps what it uses by itself.
             self._use.__exit__()
-            self._use = use_of(launch.root)
+            self._use = RootUse(launch.root.use)
             self._use.__enter__()
             return launch
 

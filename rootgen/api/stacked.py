@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from rootgen.api.images import Image, default_store, image_in
 from rootgen.errors import ImageError, LaunchError, LayerError, RootgenError, UsageError
 from rootgen.image.blob import digest_bytes
 from rootgen.image.stack import image_plan, read_layer
 from rootgen.image.store import Store
-from rootgen.image.unpacked import LAYER, Unpacked, Use, layer_names
+from rootgen.image.unpacked import Unpacked, Use, layer_names
 from rootgen.layer.overlay import overlay_of, overlay_over
 from rootgen.linux.sync import sync_filesystem
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.rootfs.note import Notes
 from rootgen.rootfs.remove import remove_tree
 from rootgen.rootfs.source import StackContents
-from rootgen.rootfs.unpack import Unpacking
+from rootgen.rootfs.unpack import LAYER, Unpacking
 from rootgen.sandbox.facts import Ids, read_ids
 from rootgen.sandbox.mapped import in_user_namespace
 
@@ -172,18 +172,13 @@ def _unpack(
 ) -> list[str]:
     """Unpack the layers that lack, and return what is to be told of them."""
     # No collection takes away a blob meanwhile; in a store that is not ours to write none is ours.
-    guard = store.adding() if os.access(store.path, os.W_OK) else _nothing()
+    guard = store.adding() if os.access(store.path, os.W_OK) else nullcontext()
     with guard, cache.making():
         told = in_user_namespace(
             ids.id_map, lambda: _Layers(store, image, cache, ids, progress).unpack()
         )
     notes: list[str] = json.loads(told)
     return notes
-
-
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield
 
 
 class _Layers:

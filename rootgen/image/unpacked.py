@@ -35,7 +35,6 @@ from rootgen.named import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-LAYER = "fs"
 _TOP = "top"
 _USES, _MAKING, _GATE = "uses", "making", "gate"
 _NEW, _GONE, _UPPER = ".new-", ".gone-", "upper-"

@@ -19,8 +19,7 @@ from rootgen.plan.as_sysroot import PlanSysroot
 from rootgen.plan.assemble import Assembly, Wish, assemble
 from rootgen.plan.entry import EntryKind, Reason, ReasonKind
 from rootgen.plan.ground import Instead, ground_of, joined_cache
-from rootgen.plan.loader_cache import cached_names as _cached_names
-from rootgen.plan.loader_cache import loader_entries
+from rootgen.plan.loader_cache import cached_names, loader_entries
 from rootgen.plan.proof import divergences
 from rootgen.plan.united import united_plan, with_entries
 from rootgen.sysroot.port import Kind
@@ -42,6 +41,8 @@ _ASKED = {ReasonKind.REQUESTED, ReasonKind.PROFILE, ReasonKind.ADDED}
 # Each round brings something more of a finite root; real ones need two or three.
 _ROUNDS = 64
 _TOLD = 8
+_DIRECTORY = EntryKind.DIRECTORY
+_SMALLEST = 52  # an ELF header of 32 bits
 
 
 class Exchange(NamedTuple):
@@ -124,10 +125,10 @@ class _Increasing:
         if not divergences(assembly.loads, target):
             return found, target
         entries = loader_entries(list(assembly.loads.values()), root)
-        wanted = dict(_cached_names(assembly.loads.values()))
+        wanted = dict(cached_names(assembly.loads.values()))
         joined = joined_cache(self._base.root, root, wanted)
-        caches = [entries_path for entries_path in entries if entries_path.path != CACHE_PATH]
-        entries = (*caches, joined) if joined is not None else entries
+        if joined is not None:
+            entries = (*(one for one in entries if one.path != CACHE_PATH), joined)
         found = with_entries(found, entries, self._base)
         target = self._target(found, root)
         remaining = divergences(assembly.loads, target)
@@ -269,10 +270,6 @@ def elf_loads(root: Sysroot, plan: Plan) -> Iterable[tuple[str, Load]]:
         load = _load(system, entry.path)
         if load is not None:
             yield entry.path, load
-
-
-_DIRECTORY = EntryKind.DIRECTORY
-_SMALLEST = 52  # an ELF header of 32 bits
 
 
 def _load(system: System, opened: str) -> Load | None:

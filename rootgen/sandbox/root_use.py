@@ -6,14 +6,10 @@ import fcntl
 import os
 
 from rootgen.errors import LaunchError
-from rootgen.named import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from rootgen.sandbox.launch import Root
 
 
 class RootUse:
-    """A context in which the lock is held, shared; the kernel lets go of it for who is killed."""
+    """A context that holds the lock of a ``Root.use``, shared; killing its holder ends it."""
 
     def __init__(self, path: str) -> None:
         """Lock nothing yet; an empty path is no lock."""
@@ -41,8 +37,3 @@ class RootUse:
             pass  # others use it as well; or who removes layers has seen that nobody does
         os.close(self._lock)
         self._lock = -1
-
-
-def use_of(root: Root) -> RootUse:
-    """Return the use of a root, to be entered by who performs its launch."""
-    return RootUse(root.use)

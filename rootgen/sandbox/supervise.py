@@ -22,7 +22,7 @@ from rootgen.sandbox.log import Log
 from rootgen.sandbox.perform import ending_notes
 from rootgen.sandbox.place import remove_made
 from rootgen.sandbox.report import STARTED, STARTED_CHROOT, pack_error, unpack_error
-from rootgen.sandbox.root_use import use_of
+from rootgen.sandbox.root_use import RootUse
 from rootgen.sandbox.signals import CAUGHT, status_of
 from rootgen.sandbox.start import end, error_told, let_go, next_message, start
 
@@ -116,7 +116,7 @@ class _Supervisor:
     def run(self) -> None:
         launch = self._one.launch
         remembered.write(self._path, self._one)
-        with use_of(launch.root), Groups(launch.limits) as groups:
+        with RootUse(launch.root.use), Groups(launch.limits) as groups:
             deadline = Deadline(launch.time_limit, time.monotonic())
             child = self._start(groups)
             try:

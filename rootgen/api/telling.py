@@ -1,0 +1,31 @@
+"""How far writing is, told by the bytes that were written."""
+
+from __future__ import annotations
+
+from rootgen.named import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from rootgen.plan.entry import Entry
+
+    Progress = Callable[[str, int, int], None]
+    Tell = Callable[[bytes], None]
+
+
+def byte_teller(progress: Progress | None, doing: str, entries: Iterable[Entry]) -> Tell | None:
+    """Return what takes all bytes that are written of ``entries``; None where nobody asks.
+
+    What is written besides contents does not count beyond their sum.
+    """
+    if progress is None:
+        return None
+    total = sum(entry.size for entry in entries)
+    done = 0
+
+    def tell(data: bytes) -> None:
+        nonlocal done
+        done = min(done + len(data), total)
+        progress(doing, done, total)
+
+    return tell
