@@ -31,9 +31,31 @@ done
 """
 # Exit statuses that mean: not executed, not found, killed (what lacks a library exits 127).
 _NOT_STARTED = range(126, 256)
+# The packages that every installation of the distribution has (Debian Policy 2.5): what else
+# a machine has must not decide which programs are asked.
+_EVERYWHERE = {"required", "important", "standard"}
 # Of the hundred, how many must say inside what they say outside; the others want data files
 # that ELF does not name (apt its configuration, groff its devices), and say so themselves.
 _ALIKE = 90
+
+
+def _everywhere() -> set[str]:
+    """Return the files of the packages that every installation has, links on the way followed."""
+    asked = ["dpkg-query", "--show", "--showformat", "${Priority} ${binary:Package}\n"]
+    listed = subprocess.run(asked, stdout=subprocess.PIPE, check=True, text=True).stdout
+    packages = [
+        name
+        for priority, name in (line.split(" ") for line in listed.splitlines())
+        if priority in _EVERYWHERE
+    ]
+    files = subprocess.run(
+        ["dpkg-query", "--listfiles", *packages], stdout=subprocess.PIPE, check=True, text=True
+    ).stdout
+    return {
+        os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+        for path in set(files.splitlines())
+        if "/bin/" in path
+    }
 
 
 def _outside(program: str) -> tuple[int, str]:
@@ -56,10 +78,12 @@ def _outside(program: str) -> tuple[int, str]:
 
 def _chosen() -> dict[str, str]:
     """Return programs that start here and the line they print: the same on every run."""
+    everywhere = _everywhere()
     names = [
         path
         for path in programs()
         if path.startswith("/usr/bin/")
+        and path in everywhere
         and not os.path.islink(path)
         and os.path.basename(path) not in _LEFT_OUT
     ]
