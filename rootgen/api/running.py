@@ -162,12 +162,15 @@ def execute(
     command: Sequence[str],
     *,
     env: Sequence[tuple[str, str]] = (),
+    user: str = "",
     workdir: str = "",
 ) -> int:
     """Run a command in a launch that is running, and return its exit status.
 
-    It has that launch's namespaces, limits, root, user, capabilities and
-    environment, with ``env`` added; an empty command is the best shell.
+    It has that launch's namespaces, limits, root, capabilities and
+    environment, with ``env`` added, and its user, or ``user``
+    (``NAME|UID[:GROUP|GID]`` of the tree's passwd as it is by then, whose
+    home is then HOME); an empty command is the best shell.
     Raises LaunchError (NotFoundError, NotExecutableError).
     """
     from rootgen.sandbox.join import join
@@ -180,7 +183,10 @@ def execute(
         )
     namespaces = _open_namespaces(one, supervisor)
     launch = one.launch
-    environment = dict(launch.environment) | dict(env)
+    environment = dict(launch.environment)
+    if user:
+        environment.pop("HOME", None)
+    environment |= dict(env)
     wanted = tuple(command) or best_shell(launch.root, environment.get("PATH", ""))
     sys.stdout.flush()
     sys.stderr.flush()
@@ -192,6 +198,7 @@ def execute(
             terminal=os.isatty(0) and os.isatty(1),
         ),
         namespaces,
+        user,
     )
 
 

@@ -7,13 +7,16 @@ from rootgen.cli.command import Argument, Command, Option, OptionError
 from rootgen.cli.launch import variables
 
 
-def exec_(name: str, words: tuple[str, ...], *, env: tuple[str, ...], workdir: str) -> int:
+def exec_(
+    name: str, words: tuple[str, ...], *, env: tuple[str, ...], user: str, workdir: str
+) -> int:
     """Run COMMAND in the launch NAME, which is running.
 
     \b
       rootgen exec web -- ps
       rootgen exec web                           the best shell that it has
       rootgen exec --workdir /srv web -- ls
+      rootgen exec --user app web -- id          as another user of the tree
 
     COMMAND has all that the launch has: its namespaces, root, limits, user,
     capabilities and environment. On a terminal it gets one of its own. The
@@ -22,7 +25,7 @@ def exec_(name: str, words: tuple[str, ...], *, env: tuple[str, ...], workdir: s
     if words and words[0].startswith("-") and words[0] != "--":
         raise OptionError(f"'{words[0]}' stands behind NAME: options stand before it")
     command = words[1:] if words[:1] == ("--",) else words
-    return execute(name, command, env=variables(env), workdir=workdir)
+    return execute(name, command, env=variables(env), user=user, workdir=workdir)
 
 
 COMMAND = Command(
@@ -35,6 +38,10 @@ COMMAND = Command(
         Option(
             ("-e", "--env"), "env", metavar="NAME[=VALUE]", multiple=True,
             help="Set a variable; without a value, the caller's.",
+        ),
+        Option(
+            ("-u", "--user"), "user", metavar="NAME|UID[:GROUP|GID]",
+            help="Be this user of the tree's own passwd.  [default: who the launch is]",
         ),
         Option(
             ("-w", "--workdir"), "workdir", metavar="DIR",

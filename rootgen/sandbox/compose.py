@@ -61,7 +61,7 @@ def compose_launch(command: Sequence[str], options: Options, facts: Facts) -> La
         read_only=options.read_only,
         steps=tuple(_steps(options, facts, id_map)),
         pivot=options.pivot,
-        credentials=_checked_credentials(account.credentials, id_map, facts),
+        credentials=checked_credentials(account.credentials, id_map, setgroups=facts.setgroups),
         capabilities=capabilities,
         umask=_UMASK,
         environment=compose_environment(
@@ -177,11 +177,16 @@ def _steps(options: Options, facts: Facts, id_map: IdMap | None) -> Iterator[Ste
     yield Protect(MANIFEST, masked=False)
 
 
-def _checked_credentials(wanted: Credentials, id_map: IdMap | None, facts: Facts) -> Credentials:
-    """Return the credentials as far as the map has them; raise LaunchError for the main ids."""
+def checked_credentials(
+    wanted: Credentials, id_map: IdMap | None, *, setgroups: bool
+) -> Credentials:
+    """Return the credentials as far as the map has them; raise LaunchError for the main ids.
+
+    ``setgroups``: without a map, the groups may be chosen.
+    """
     uid, gid, groups = wanted
     if id_map is None:
-        return Credentials(uid, gid, groups if facts.setgroups else None)
+        return Credentials(uid, gid, groups if setgroups else None)
     for kind, number, lines in (("user", uid, id_map.uids), ("group", gid, id_map.gids)):
         if not is_mapped(number, lines):
             raise LaunchError(

@@ -86,7 +86,7 @@ class Facts(NamedTuple):
 def read_facts(root: Root, options: Options, environ: Mapping[str, str]) -> Facts:
     """Read what a launch of ``root`` depends on; raise LaunchError."""
     with Reading(root) as reading:
-        accounts = _read_accounts(reading)
+        accounts = read_accounts(reading)
         # In a stack they are made in the upper directory: nothing of them is left.
         missing = () if root.stacked else tuple(name for name in TOP if not reading.has(name))
         wants_id = _is_empty_file(reading, MACHINE_ID)
@@ -263,7 +263,8 @@ def _read_resolver() -> str:
     return _read_host("/etc/resolv.conf").decode("utf-8", "replace")
 
 
-def _read_accounts(reading: Reading) -> Accounts:
+def read_accounts(reading: Reading) -> Accounts:
+    """Return the root's passwd and group files, its links followed within it."""
     passwd, passwd_reason = _read_in_tree(reading, "etc/passwd")
     group, group_reason = _read_in_tree(reading, "etc/group")
     return Accounts(passwd, group, passwd_reason, group_reason)

@@ -19,13 +19,18 @@ from rootgen.linux import message, namespace, process
 from rootgen.linux.path import open_beneath
 from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox import pty
+from rootgen.sandbox.account import find_account
 from rootgen.sandbox.cgroup import Groups
+from rootgen.sandbox.compose import checked_credentials
 from rootgen.sandbox.confine import enter_domain, install_filters, open_domain
 from rootgen.sandbox.deadline import Deadline
+from rootgen.sandbox.facts import read_accounts
+from rootgen.sandbox.launch import Root
 from rootgen.sandbox.perform import relay, supervise
 from rootgen.sandbox.place import failure
 from rootgen.sandbox.privileges import give_up_privileges
 from rootgen.sandbox.program import become_program
+from rootgen.sandbox.reading import Reading
 from rootgen.sandbox.report import GO, TERMINAL, pack_error
 from rootgen.sandbox.rlimit import raise_hard_limits
 from rootgen.sandbox.signals import CAUGHT, pass_on, status_of
@@ -55,12 +60,14 @@ _KINDS = {
 }
 
 
-def join(launch: Launch, namespaces: Mapping[str, int]) -> int:
+def join(launch: Launch, namespaces: Mapping[str, int], user: str = "") -> int:
     """Perform the command of ``launch`` in the namespaces of the one that runs.
 
-    ``namespaces`` are descriptors, by kind; they are closed. Returns the
-    exit status, as ``perform`` does. Raises LaunchError (NotFoundError,
-    NotExecutableError) where the command was not started. This process must
+    ``namespaces`` are descriptors, by kind; they are closed. ``user``, where
+    it is not empty, is another user of the tree's, who has its home where
+    the environment names none. Returns the exit status, as ``perform`` does.
+    Raises LaunchError (NotFoundError, NotExecutableError) where the command
+    was not started. This process must
     have one thread only.
     """
     if launch.terminal:
@@ -70,7 +77,7 @@ def join(launch: Launch, namespaces: Mapping[str, int]) -> int:
     try:
         joiner = os.fork()
         if joiner == 0:
-            _be_joiner(launch, namespaces, theirs, mask)
+            _be_joiner(launch, namespaces, user, theirs, mask)
         child = Child(joiner, ours)
         os.close(theirs)
         for descriptor in namespaces.values():
@@ -101,7 +108,7 @@ def _accompany(launch: Launch, child: Child) -> int:
 
 
 def _be_joiner(
-    launch: Launch, namespaces: Mapping[str, int], channel: int, mask: Iterable[int]
+    launch: Launch, namespaces: Mapping[str, int], user: str, channel: int, mask: Iterable[int]
 ) -> NoReturn:
     """Join the namespaces, have a child be the command, and wait for it; never return."""
     status = _FAILED
@@ -120,7 +127,7 @@ def _be_joiner(
             process.set_dumpable(dumpable=False)
             command = os.fork()
             if command == 0:
-                _be_command(launch, mask, None if domain is None else _DOMAIN)
+                _be_command(launch, user, mask, None if domain is None else _DOMAIN)
             status = _wait_for(command)
     except RootgenError as error:
         message.send(channel, pack_error(error))
@@ -169,11 +176,13 @@ def _join_all(launch: Launch, namespaces: Mapping[str, int]) -> None:
                 raise failure(doing, error) from error
 
 
-def _be_command(launch: Launch, mask: Iterable[int], domain: int | None) -> NoReturn:
+def _be_command(launch: Launch, user: str, mask: Iterable[int], domain: int | None) -> NoReturn:
     """Be the command, or tell why not; never return."""
     status = _FAILED
     try:
         os.close(_NULL)
+        if user:
+            launch = _with_user(launch, user)
         terminal = _open_terminal(launch) if launch.terminal else None
         raise_hard_limits(launch.rlimits)
         give_up_privileges(launch)
@@ -191,6 +200,23 @@ def _be_command(launch: Launch, mask: Iterable[int], domain: int | None) -> NoRe
         message.send(_CHANNEL, pack_error(LaunchError(text)))
     finally:
         os._exit(status)
+
+
+def _with_user(launch: Launch, user: str) -> Launch:
+    """Return the launch with another user, as the root that this process has by now knows it.
+
+    The program may have written that root's passwd: it gives numbers, and
+    rights over what is inside only. Raises LaunchError.
+    """
+    with Reading(Root(("/",))) as reading:
+        account = find_account(user, read_accounts(reading))
+    before = launch.credentials
+    return launch._replace(
+        credentials=checked_credentials(
+            account.credentials, launch.id_map, setgroups=before.groups is not None
+        ),
+        environment=tuple(({"HOME": account.home} | dict(launch.environment)).items()),
+    )
 
 
 def _open_terminal(launch: Launch) -> int:

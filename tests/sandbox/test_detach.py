@@ -284,6 +284,71 @@ def test_exec_as_the_user(start: Callable[..., str]) -> None:
     assert done.stdout.splitlines() == [b"app", b"CapBnd:\t0000000000000000", b"/tmp"], done.stderr
 
 
+_WHO = 'id -u; id -g; id -G; echo "$HOME"; grep CapEff /proc/self/status'
+
+
+def _who(name: str, *options: str) -> list[str]:
+    done = _rootgen("exec", *options, name, "--", "sh", "-c", _WHO)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.decode().splitlines()
+
+
+def test_exec_as_another_user(start: Callable[..., str]) -> None:
+    """By name, number and group, as run has them; with that user's groups and home.
+
+    An ordinary user's launch has these ids where it has ranges of them.
+    """
+    name = start("sleep", "1000")
+    none = "CapEff:\t0000000000000000"
+    assert _who(name, "--user", "app") == ["1000", "1000", "1000 2000", "/home/app", none]
+    assert _who(name, "--user", "1000") == _who(name, "--user", "app")
+    assert _who(name, "-u", "app:audio") == ["1000", "2000", "2000", "/home/app", none]
+    assert _who(name, "-u", "4:5") == ["4", "5", "5", "/", none]
+    given = _who(name, "--user", "app", "--env", "HOME=/srv", "--workdir", "/home")
+    assert given[3] == "/srv"
+    assert _who(name)[3] == "/root"
+
+
+def test_exec_as_root_of_a_users_launch(start: Callable[..., str]) -> None:
+    """Back to root, who has no more than the launch had."""
+    name = start("sleep", "1000", options=["--user", "app", "--cap-drop", "ALL"])
+    assert _who(name)[3] == "/home/app"
+    assert _who(name, "-u", "0") == ["0", "0", "0", "/root", "CapEff:\t0000000000000000"]
+
+
+def test_exec_reads_the_accounts_inside(start: Callable[..., str], tmp_path: Path) -> None:
+    """Who a name means says the root as the launch has it, not the tree as it was."""
+    passwd = tmp_path / "passwd"
+    passwd.write_text("late:x:7:8::/var:/bin/sh\n")
+    options = ["--bind", f"{passwd}:/etc/passwd"]
+    name = start("sleep", "1000", options=options)
+    assert _who(name, "--user", "late")[:4] == ["7", "8", "8", "/var"]
+    with passwd.open("a") as file:
+        file.write("later:x:9:9::/:/bin/sh\n")
+    assert _who(name, "--user", "later")[0] == "9"
+
+
+@pytest.mark.parametrize(
+    ("passwd", "told"),
+    [
+        ("rm /etc/passwd; mknod /etc/passwd p", "/etc/passwd of the tree: not a regular file"),
+        ("ln -sf /proc/1/root/etc/passwd /etc/passwd", "/etc/passwd of the tree: "),
+        ("rm /etc/passwd", "/etc/passwd of the tree: No such file"),
+        ("echo app:x:99999999999:0::: > /etc/passwd", "no such name in its /etc/passwd"),
+    ],
+    ids=["fifo", "link of procfs", "none", "no number"],
+)
+def test_exec_with_hostile_accounts(start: Callable[..., str], passwd: str, told: str) -> None:
+    """What the program made of passwd ends nothing and leads nowhere."""
+    name = start("sh", "-c", f"{passwd}; echo done; exec sleep 1000")
+    _wait_for(lambda: _rootgen("logs", name).stdout == b"done\n")
+    done = _rootgen("exec", "--user", "app", name, "--", "true")
+    assert done.returncode == 125
+    assert told in done.stderr.decode()
+    grep = ("grep", "Uid", "/proc/self/status")
+    assert _rootgen("exec", "--user", "5", name, "--", *grep).stdout.split()[1] == b"5"
+
+
 def test_exec_ends_with_the_launch(start: Callable[..., str]) -> None:
     """When the launch is stopped, so is what was started in it."""
     name = start("sleep", "1000")
