@@ -34,6 +34,8 @@ _CLONE_FLAGS = {
     "time": 0,
 }
 _HELPER_OUTPUT_LIMIT = 4096
+_FORMAT, _DIRECTORY = 0o170000, 0o040000  # S_IFMT, S_IFDIR; importing stat costs a millisecond
+_STREAM_NAMES = ("standard input", "standard output", "standard error")
 
 
 class Child(NamedTuple):
@@ -60,6 +62,7 @@ def start(
     waits for the child and lets go of it (``let_go``). Raises LaunchError; then
     nothing is left of it. This process must have one thread only.
     """
+    _check_streams(streams)
     channel, theirs = message.message_pair()
     try:
         child = _clone(launch)
@@ -83,6 +86,17 @@ def start(
         end(Child(child, channel, attached))
         raise
     return Child(child, channel, attached)
+
+
+def _check_streams(streams: tuple[int, int, int]) -> None:
+    """Raise LaunchError for a stream that is a directory: all of the host is reached from it."""
+    for name, descriptor in zip(_STREAM_NAMES, streams, strict=True):
+        if os.fstat(descriptor).st_mode & _FORMAT == _DIRECTORY:
+            raise LaunchError(
+                f"{name} is a directory",
+                why=("a program that has a directory of the host open can leave its root by it",),
+                hint="show it inside instead: --bind DIR:/DEST",
+            )
 
 
 def end(child: Child) -> None:

@@ -159,6 +159,18 @@ def test_signals_and_end(tree: Path) -> None:
         launched.kill()
 
 
+def test_stream_directory(tree: Path) -> None:
+    """A directory of the host is no stream: from it a program would leave its root."""
+    directory = os.open("/", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with pytest.raises(LaunchError, match="standard input is a directory"):
+            rootgen.launch(tree, ["true"], stdin=directory)
+        with pytest.raises(LaunchError, match="standard error is a directory"):
+            rootgen.launch(tree, ["true"], stderr=directory)
+    finally:
+        os.close(directory)
+
+
 def test_left_alone(tree: Path) -> None:
     """What is no longer waited for is killed, with all that it started."""
     read_end, write_end = os.pipe()

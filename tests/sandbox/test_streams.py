@@ -6,6 +6,8 @@ import os
 import subprocess
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.sandbox.tree import command_line, launch
 
 if TYPE_CHECKING:
@@ -37,6 +39,19 @@ def test_closed_pipe(tree: Path) -> None:
     assert process.stdout.readline() == b"y\n"
     process.stdout.close()
     assert process.wait(timeout=20) == 128 + 13
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_directory(tree: Path, number: int) -> None:
+    """A stream that is a directory is refused, by Python itself before rootgen begins.
+
+    It says so on standard error, unless that is the directory.
+    """
+    line = ["sh", "-c", f'exec "$@" {number}</', "sh", *command_line(tree, "touch", "/began")]
+    done = subprocess.run(line, capture_output=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert (b"is a directory" in done.stderr.lower()) == (number != 2)
+    assert not (tree / "began").exists()
 
 
 def test_not_a_terminal(tree: Path) -> None:
