@@ -7,9 +7,9 @@ from time import gmtime, strftime
 
 from rootgen.api.telling import byte_teller
 from rootgen.errors import ElfError, SysrootError
-from rootgen.image.addition import Stored, store_image, store_layer
+from rootgen.image.addition import store_image, store_layer
 from rootgen.image.config import Config, History, go_platform
-from rootgen.image.descriptor import LAYER_TYPES
+from rootgen.image.reuse import recall, remember
 from rootgen.layer.whiteout import Layer
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.plan.digest import plan_digest
@@ -23,19 +23,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from rootgen.api.images import Image
-    from rootgen.image.descriptor import Descriptor
+    from rootgen.image.addition import Stored
     from rootgen.image.store import Store
     from rootgen.plan.as_sysroot import PlanSysroot
     from rootgen.sysroot.port import OpenFile, Sysroot
 
     Progress = Callable[[str, int, int], None]
 
-# On a layer's descriptor: the digest of what went into it. On an image's manifest: how many of
-# its layers are its base's (image-spec, annotations.md: names are reverse domains).
-LAYER_KEY = "dev.rootgen.layer.plan"
+# How many of an image's layers are its base's (image-spec, annotations.md: names are reverse
+# domains).
 BASE_LAYERS = "dev.rootgen.base.layers"
 BASE_DIGEST = "org.opencontainers.image.base.digest"
 MANIFEST_LAYER = "rootgen manifest"
+# To be raised where the same Plan is packed as other bytes than before.
+_PACKING = 1
 _REASON = (Reason(ReasonKind.SKELETON),)
 
 
@@ -100,10 +101,9 @@ def store_layers(
     start = _started(target.start, config.start)
     layers = () if base is None else base.manifest.layers
     under = len(layers) + base_steps
-    known = dict(_known_layers(store))
     reports: list[LayerReport] = []
     for step in (*steps, manifest_step(target, start)):
-        stored, reused = _stored(store, step, target.compress, known, progress)
+        stored, reused = _stored(store, step, target.compress, progress)
         config = config._replace(
             diff_ids=(*config.diff_ids, stored.diff_id),
             history=(*config.history, History(step.created_by, created)),
@@ -157,12 +157,13 @@ def above(path: str, plan: Plan) -> Iterator[Entry]:
         yield plan.get(path) or Entry(path, EntryKind.DIRECTORY, 0o755, reasons=_REASON)
 
 
-def layer_key(plan: Plan) -> str:
+def layer_key(plan: Plan, compress: str) -> str:
     """Return the digest of all that a layer's bytes are made of: its Plan, times included."""
     from hashlib import sha256
 
-    times = ",".join(str(entry.mtime) for entry in plan.entries())
-    return f"sha256:{sha256(f'{plan_digest(plan)} {times}'.encode()).hexdigest()}"
+    digest = sha256(f"{_PACKING} {compress} {plan_digest(plan)}".encode())
+    digest.update(",".join(str(entry.mtime) for entry in plan.entries()).encode())
+    return f"sha256:{digest.hexdigest()}"
 
 
 def machine_of_programs(root: Sysroot, programs: Sequence[str]) -> str:
@@ -203,28 +204,16 @@ def _started(start: ImageConfig, base: ImageConfig) -> ImageConfig:
     )
 
 
-def _known_layers(store: Store) -> Iterator[tuple[tuple[str, str], Stored]]:
-    """Return the layers of the store's images that say what they were made of."""
-    from rootgen.api.images import readable_images
-
-    for image in readable_images(store):
-        for descriptor, diff_id in zip(image.manifest.layers, image.config.diff_ids, strict=True):
-            key = dict(descriptor.annotations).get(LAYER_KEY)
-            if key is not None:
-                yield (key, descriptor.media_type), Stored(descriptor, diff_id)
-
-
 def _stored(
     store: Store,
     step: Step,
     compress: str,
-    known: dict[tuple[str, str], Stored],
     progress: Progress | None,
 ) -> tuple[Stored, bool]:
-    key = layer_key(step.plan)
-    stored = known.get((key, LAYER_TYPES[compress]))
-    if stored is not None and store.has(stored.descriptor):
-        return stored, True
+    key = layer_key(step.plan, compress)
+    known = recall(store, key)
+    if known is not None:
+        return known, True
     layer = Layer(tuple(step.plan.entries()), ())
     stored = store_layer(
         store,
@@ -233,9 +222,5 @@ def _stored(
         compress,
         tell=byte_teller(progress, "writing layers", layer.entries),
     )
-    annotated = _annotated(stored.descriptor, key)
-    return stored._replace(descriptor=annotated), False
-
-
-def _annotated(descriptor: Descriptor, key: str) -> Descriptor:
-    return descriptor._replace(annotations=((LAYER_KEY, key),))
+    remember(store, key, stored)
+    return stored, False

@@ -100,6 +100,10 @@ def make(request: MakeRequest, *, progress: Progress | None = None) -> MakeResul
     _check(request)
     sysroot, host = open_sysroot(request.sysroot), DirectorySysroot("/")
     profile = profile_of(request)
+    if profile.layers:
+        from rootgen.profile.merge import whole
+
+        profile = whole(profile)
     if request.base or request.tag:
         return _make_over(request, profile, sysroot, host, progress)
     assembly = plan_of(request, profile, sysroot, host)
@@ -265,7 +269,10 @@ def _told(one: Divergence) -> str:
 
 
 def profile_of(request: MakeRequest) -> Profile:
-    """Return the profiles of ``request``, and those of known programs, as one."""
+    """Return the profiles of ``request``, and those of known programs, as one.
+
+    Known are programs of the request, and of its profiles.
+    """
     shipped = shipped_directory()
     names = list(request.profiles)
     if not request.bare:
@@ -277,7 +284,7 @@ def profile_of(request: MakeRequest) -> Profile:
         load_profiles,
     )  # YAML costs 20 ms: only where there is a profile
 
-    return load_profiles(names, shipped=shipped)
+    return load_profiles(names, shipped=shipped, known=not request.bare)
 
 
 def foreign_machine(closure: Closure) -> str:

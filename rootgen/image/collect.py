@@ -5,6 +5,7 @@ from __future__ import annotations
 from rootgen.errors import ImageError
 from rootgen.image.descriptor import INDEX, MANIFEST, oci_media_type
 from rootgen.image.manifest import parse_index, parse_manifest
+from rootgen.image.reuse import forget_removed
 from rootgen.named import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def collect(store: Store, launched: Iterable[Descriptor] = ()) -> Collected:
         removed = [(digest, size) for digest, size in store.blobs() if digest not in used]
         for digest, _ in removed:
             store.remove_blob(digest)
+        forget_removed(store)
         unfinished = store.remove_unfinished()
     return Collected(len(removed), sum(size for _, size in removed), unfinished)
 

@@ -5,6 +5,7 @@
     oci-layout  index.json          as the specification has them
     blobs/sha256/DIGEST             each written whole, under its own name, or not at all
     ingest/                         what is being written
+    packed/KEY                      what was packed of what (``reuse``)
     lock, gate, index.lock          flock(2): shared by who adds, exclusive for who collects
 
 Who adds blobs holds the lock, shared, until the index names them: no garbage

@@ -18,7 +18,7 @@ _LIMIT = 16 << 20
 
 
 def joined_accounts(users: Sequence[UserRule], base: Sysroot) -> Iterator[Entry]:
-    """Return the base's passwd and group with lines for ``users`` that they lack.
+    """Return those of the base's passwd and group that lack ``users``, with lines for them.
 
     Raises PlanError where the base has another account of that name.
     """
@@ -27,7 +27,10 @@ def joined_accounts(users: Sequence[UserRule], base: Sysroot) -> Iterator[Entry]
     for path, line in (("/etc/passwd", passwd_line), ("/etc/group", group_line)):
         found = base.lookup(path)
         if found is not None and found.node.kind is Kind.FILE:
-            data = _joined(_read(base, found.path), users, line, path)
+            own = _read(base, found.path)
+            data = _joined(own, users, line, path)
+            if data == own:
+                continue
             yield Entry(
                 found.path,
                 EntryKind.FILE,

@@ -19,7 +19,7 @@ def merge(parts: Sequence[Written]) -> Profile:
 
     Programs and libraries are the same by name, files by path, users by
     name, verify items by command. Image keys override one by one, ``env``
-    and ``labels`` by variable.
+    and ``labels`` by variable. A layer takes the place of one of its name.
     """
     last = parts[-1]
     return Profile(
@@ -33,6 +33,33 @@ def merge(parts: Sequence[Written]) -> Profile:
         _latest((rule for part in parts for rule in part.users), lambda rule: rule.name),
         _image(parts),
         _latest((check for part in parts for check in part.verify), lambda check: check.run),
+        tuple({one[-1].name: _layer(one) for part in parts for one in part.layers}.values()),
+    )
+
+
+def whole(profile: Profile) -> Profile:
+    """Return ``profile`` with what its layers bring as its own, for who makes no layers."""
+    parts = (profile._replace(layers=()), *profile.layers)
+    return parts[0]._replace(
+        programs=_latest((rule for one in parts for rule in one.programs), lambda rule: rule.name),
+        libraries=_latest(
+            (rule for one in parts for rule in one.libraries), lambda rule: rule.name
+        ),
+        files=_latest((rule for one in parts for rule in one.files), lambda rule: rule.path),
+        users=_latest((rule for one in parts for rule in one.users), lambda rule: rule.name),
+    )
+
+
+def _layer(parts: Sequence[Written]) -> Profile:
+    merged = merge(parts)
+    return Profile(
+        merged.name,
+        merged.file,
+        extends=merged.extends,
+        programs=merged.programs,
+        libraries=merged.libraries,
+        files=merged.files,
+        users=merged.users,
     )
 
 

@@ -89,7 +89,11 @@ class Verification(NamedTuple):
 
 
 class Profile(NamedTuple):
-    """A profile with everything it extends merged in, later over earlier."""
+    """A profile with everything it extends merged in, later over earlier.
+
+    ``layers`` are what ``build`` makes a layer of each, in order: profiles
+    that have a name, programs, libraries, files and users, and nothing else.
+    """
 
     name: str
     file: str
@@ -101,3 +105,4 @@ class Profile(NamedTuple):
     users: tuple[UserRule, ...] = ()
     image: ImageConfig = ImageConfig()
     verify: tuple[Verification, ...] = ()
+    layers: tuple[Profile, ...] = ()

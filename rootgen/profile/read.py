@@ -7,14 +7,14 @@ import os
 from rootgen.errors import ProfileError
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.profile import document
-from rootgen.profile.merge import merge
+from rootgen.profile.merge import merge, whole
 from rootgen.profile.mistakes import Mistakes, did_you_mean, nearest
-from rootgen.profile.schema import Written, name_of, read_written
-from rootgen.profile.shipped import shipped_path
+from rootgen.profile.schema import MOST_LAYERS, Written, name_of, read_written
+from rootgen.profile.shipped import known_profile, shipped_path
 from rootgen.profile.users import check_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from rootgen.profile.model import Place, Profile
 
@@ -30,15 +30,18 @@ class Source(NamedTuple):
     name: str
 
 
-def load_profiles(names: Sequence[str], *, shipped: str, base_directory: str = ".") -> Profile:
+def load_profiles(
+    names: Sequence[str], *, shipped: str, base_directory: str = ".", known: bool = False
+) -> Profile:
     """Return the profiles ``names`` and all they extend as one, later over earlier.
 
     A name is that of a profile in ``shipped``, or a file relative to
-    ``base_directory`` (``-``: standard input). Raises ProfileError with
-    every mistake of every file.
+    ``base_directory`` (``-``: standard input). With ``known``, a program
+    that a shipped profile is called after brings that one, as if it were
+    extended first. Raises ProfileError with every mistake of every file.
     """
     mistakes = Mistakes()
-    gathering = _Gathering(shipped, mistakes)
+    gathering = _Gathering(_Files(shipped, mistakes, known=known))
     for name in names:
         source = _find(name, shipped, base_directory)
         if source is None:
@@ -47,7 +50,7 @@ def load_profiles(names: Sequence[str], *, shipped: str, base_directory: str = "
             gathering.add(source, None)
     profile = merge(gathering.parts) if gathering.parts else None
     if profile is not None:
-        check_ids(profile.users, mistakes)
+        check_ids(whole(profile).users, mistakes)
     mistakes.raise_if_any()
     if profile is None:
         message = "no profile named"
@@ -79,15 +82,52 @@ def shipped_names(shipped: str) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
-class _Gathering:
-    """The files read so far, in the order in which they are merged."""
+class _Files:
+    """The profile files of one call, each read once, and how they are found."""
 
-    def __init__(self, shipped: str, mistakes: Mistakes) -> None:
+    def __init__(self, shipped: str, mistakes: Mistakes, *, known: bool) -> None:
+        self.shipped = shipped
+        self.mistakes = mistakes
+        self.known = known
+        self._read: dict[str, Written | None] = {}
+
+    def read(self, source: Source, identity: str, place: Place | None) -> Written | None:
+        """Return what ``source`` says; None where it cannot be read, or is one too many."""
+        if identity not in self._read:
+            self._read[identity] = self._parsed(source, place)
+        return self._read[identity]
+
+    def _parsed(self, source: Source, place: Place | None) -> Written | None:
+        if len(self._read) >= _MAXIMUM_PROFILES:
+            message = f"more than {_MAXIMUM_PROFILES} profiles extend each other"
+            self.mistakes.add(place, message)
+            return None
+        try:
+            data = document.read_bytes(source.file)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            self.mistakes.add(place, f"cannot read profile {source.file}: {reason}")
+            return None
+        file = "<stdin>" if source.file == "-" else source.file
+        value = document.parse(data, file, self.mistakes)
+        if value is None:
+            return None
+        directory = os.path.dirname(source.file) or "."
+        return read_written(value, file, source.name, directory, self.mistakes)
+
+
+class _Gathering:
+    """The profiles gathered so far, in the order in which they are merged."""
+
+    def __init__(self, files: _Files, within: Sequence[str] = ()) -> None:
+        """Begin with none; ``within`` are the files that lead to a layer to gather for."""
         self.parts: list[Written] = []
-        self._shipped = shipped
-        self._mistakes = mistakes
+        self._files = files
+        self._mistakes = files.mistakes
         self._done: set[str] = set()
-        self._chain: list[str] = []
+        self._chain = list(within)
+        self._for_layer = bool(within)
+        self._layers = 0
 
     def add(self, source: Source, place: Place | None) -> None:
         """Read ``source`` after all that it extends; ``place`` is what named it."""
@@ -95,30 +135,59 @@ class _Gathering:
         while pending:
             current, named_at, written = pending.pop()
             if written is not None:
+                self.parts.append(self._with_layers(written, named_at))
                 self._chain.pop()
-                self.parts.append(written)
                 continue
             written = self._read(current, named_at)
             if written is None:
                 continue
             self._chain.append(current.file)
             pending.append((current, named_at, written))
-            pending.extend(reversed(self._extended(written)))
+            pending.extend((one, at, None) for one, at in reversed(self._extended(written)))
 
-    def _extended(self, written: Written) -> list[tuple[Source, Place | None, Written | None]]:
-        sources: list[tuple[Source, Place | None, Written | None]] = []
+    def _with_layers(self, written: Written, place: Place | None) -> Written:
+        """Return the profile at the chain's end with what its layers extend."""
+        self._layers += len(written.layers)
+        if self._for_layer and written.layers:
+            self._mistakes.add(place, f"a layer extends '{written.name}', which has layers itself")
+        elif self._layers > MOST_LAYERS:
+            message = f"{self._layers} layers together; an image has at most {MOST_LAYERS}"
+            self._mistakes.add(place, message)
+        else:
+            return written._replace(layers=tuple(self._layer(one[-1]) for one in written.layers))
+        return written._replace(layers=())
+
+    def _layer(self, layer: Written) -> tuple[Written, ...]:
+        inner = _Gathering(self._files, self._chain)
+        for source, place in inner._extended(layer):
+            inner.add(source, place)
+        return (*inner.parts, layer)
+
+    def _extended(self, written: Written) -> list[tuple[Source, Place | None]]:
+        sources: list[tuple[Source, Place | None]] = []
+        if self._files.known:
+            sources += self._known(written)
         directory = os.path.dirname(written.file)
         if len(written.extends) > _MAXIMUM_PROFILES:
             place = written.extends[_MAXIMUM_PROFILES].place
             self._mistakes.add(place, f"extends more than {_MAXIMUM_PROFILES} profiles")
         for reference in written.extends[:_MAXIMUM_PROFILES]:
-            source = _find(reference.text, self._shipped, directory)
+            source = _find(reference.text, self._files.shipped, directory)
             if source is None or source.file == "-":
-                unknown = _unknown(reference.text, self._shipped, directory)
+                unknown = _unknown(reference.text, self._files.shipped, directory)
                 self._mistakes.add(reference.place, unknown)
             else:
-                sources.append((source, reference.place, None))
+                sources.append((source, reference.place))
         return sources
+
+    def _known(self, written: Written) -> Iterator[tuple[Source, Place]]:
+        """Give the shipped profiles of its programs, but for those that lead here."""
+        chain = {os.path.realpath(file) for file in self._chain}
+        for rule in written.programs:
+            name = None if rule.optional else known_profile(rule.name, self._files.shipped)
+            path = name and shipped_path(name, self._files.shipped)
+            if name and path and os.path.realpath(path) not in chain:
+                yield Source(path, name), rule.place
 
     def _read(self, source: Source, place: Place | None) -> Written | None:
         identity = os.path.realpath(source.file)
@@ -130,21 +199,7 @@ class _Gathering:
         if identity in self._done:
             return None
         self._done.add(identity)
-        if len(self._done) > _MAXIMUM_PROFILES:
-            self._mistakes.add(place, f"more than {_MAXIMUM_PROFILES} profiles extend each other")
-            return None
-        try:
-            data = document.read_bytes(source.file)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            self._mistakes.add(place, f"cannot read profile {source.file}: {reason}")
-            return None
-        file = "<stdin>" if source.file == "-" else source.file
-        value = document.parse(data, file, self._mistakes)
-        if value is None:
-            return None
-        directory = os.path.dirname(source.file) or "."
-        return read_written(value, file, source.name, directory, self._mistakes)
+        return self._files.read(source, identity, place)
 
 
 def _find(name: str, shipped: str, base_directory: str) -> Source | None:

@@ -32,14 +32,22 @@ KEYS = (
     "files",
     "users",
     "image",
+    "layers",
     "verify",
 )
 VERSION = "1"
+_LAYER_KEYS = ("name", "extends", "programs", "libraries", "files", "users")
+# podman runs 127 layers and not 200: what else an image has must have room.
+MOST_LAYERS = 100
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*(/[A-Za-z0-9][A-Za-z0-9_.+-]*)*")
 
 
 class Written(NamedTuple):
-    """One file's own content; ``extends`` are the names as written, with their places."""
+    """One file's own content; ``extends`` are the names as written, with their places.
+
+    A layer of ``layers`` is what it is united of: its own content last, and
+    before it what it extends, once that has been read.
+    """
 
     name: str
     file: str
@@ -52,6 +60,7 @@ class Written(NamedTuple):
     image: ImageConfig = ImageConfig()
     image_keys: frozenset[str] = frozenset()
     verify: tuple[Verification, ...] = ()
+    layers: tuple[tuple[Written, ...], ...] = ()
 
 
 def read_written(
@@ -69,6 +78,21 @@ def read_written(
     if "description" in fields:
         description = field.text(fields["description"][1], "description", mistakes, empty=True)
         written = written._replace(description=" ".join((description or "").split()))
+    written = _with_content(written, fields, directory, mistakes)
+    if "layers" in fields:
+        layers = _layers(fields["layers"], written, directory, mistakes)
+        written = written._replace(layers=layers)
+    if "image" in fields:
+        image, keys = read_image(fields["image"][1], mistakes)
+        written = written._replace(image=image, image_keys=keys)
+    if "verify" in fields:
+        written = written._replace(verify=_verify(fields["verify"][1], name, mistakes))
+    return written
+
+
+def _with_content(written: Written, fields: Fields, directory: str, mistakes: Mistakes) -> Written:
+    """Return ``written`` with what a profile and each of its layers may bring."""
+    name = written.name
     if "extends" in fields:
         extends = field.texts(fields["extends"][1], "extends", mistakes)
         written = written._replace(extends=extends)
@@ -83,12 +107,31 @@ def read_written(
         written = written._replace(files=files)
     if "users" in fields:
         written = written._replace(users=read_users(fields["users"][1], name, mistakes))
-    if "image" in fields:
-        image, keys = read_image(fields["image"][1], mistakes)
-        written = written._replace(image=image, image_keys=keys)
-    if "verify" in fields:
-        written = written._replace(verify=_verify(fields["verify"][1], name, mistakes))
     return written
+
+
+def _layers(
+    written: tuple[Scalar, Value], profile: Written, directory: str, mistakes: Mistakes
+) -> tuple[tuple[Written, ...], ...]:
+    key, value = written
+    layers: list[tuple[Written, ...]] = []
+    first: dict[str, int] = {}
+    for item in field.sequence(value, "layers", mistakes):
+        fields = field.table(item, "a layer", _LAYER_KEYS, mistakes)
+        if "name" not in fields:
+            if field.is_bare(item, fields):
+                mistakes.add(item.place, "a layer needs a 'name'")
+            continue
+        name = _name(fields, "", mistakes)
+        place = fields["name"][1].place
+        if name and first.setdefault(name, place.line) != place.line:
+            message = f"layer '{name}' is given twice; first in line {first[name]}"
+            mistakes.add(place, message)
+        layer = Written(name, profile.file)
+        layers.append((_with_content(layer, fields, directory, mistakes),))
+    if len(layers) > MOST_LAYERS:
+        mistakes.add(key.place, f"{len(layers)} layers; an image has at most {MOST_LAYERS}")
+    return tuple(layers)
 
 
 def name_of(file: str) -> str:

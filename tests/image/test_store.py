@@ -13,15 +13,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rootgen.errors import ImageError
+from rootgen.image.addition import Stored
 from rootgen.image.collect import Collected, collect, damages, reachable
 from rootgen.image.descriptor import LAYER, Descriptor
 from rootgen.image.manifest import check_image, parse_manifest
+from rootgen.image.reuse import recall, remember
 from rootgen.image.store import Store
 from tests.image.storing import add_image, layer_tar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+KEY = f"sha256:{'2' * 64}"
 
 
 @pytest.fixture
@@ -238,3 +242,26 @@ def test_umoci_and_skopeo_read_it(store: Store, tmp_path: Path) -> None:
     command = ["umoci", "raw", "unpack", *rootless, "--image", f"{tmp_path}/copy:a"]
     subprocess.run([*command, str(tmp_path / "tree")], check=True)
     assert (tmp_path / "tree/etc/x").read_bytes() == b"1"
+
+
+def test_notes_of_what_was_packed(store: Store, tmp_path: Path) -> None:
+    """A note leads to its layer as long as that is there; a broken one, or a link, to none."""
+    with store.adding():
+        layer = Stored(store.write(LAYER, b"layer"), f"sha256:{'1' * 64}")
+        remember(store, KEY, layer)
+    assert recall(store, KEY) == layer
+    assert recall(store, f"sha256:{'3' * 64}") is None
+    note = tmp_path / "store/packed" / KEY.removeprefix("sha256:")
+    whole = note.read_bytes()
+    for broken in (b"", whole[:20], b"{}", b"[]", whole.replace(b"sha256:", b"md5:")):
+        note.write_bytes(broken)
+        assert recall(store, KEY) is None
+    (tmp_path / "elsewhere").write_bytes(whole)
+    note.unlink()
+    note.symlink_to(tmp_path / "elsewhere")
+    assert recall(store, KEY) is None
+    with store.adding():
+        remember(store, KEY, layer)
+    assert (recall(store, KEY), note.is_symlink()) == (layer, False)
+    collect(store)
+    assert (recall(store, KEY), note.exists()) == (None, False)

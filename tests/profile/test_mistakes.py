@@ -11,7 +11,9 @@ from tests.profile.writing import refusal, refusal_of, write
 if TYPE_CHECKING:
     from pathlib import Path
 
-KEYS = "rootgen, name, description, extends, programs, libraries, files, users, image, verify"
+KEYS = (
+    "rootgen, name, description, extends, programs, libraries, files, users, image, layers, verify"
+)
 UID = "uid must be a decimal number from 0 to 4294967294"
 
 

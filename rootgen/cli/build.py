@@ -1,0 +1,101 @@
+"""``rootgen build``."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from rootgen.api.build import BuildRequest, BuildResult
+from rootgen.api.build import build as build_image
+from rootgen.cli.command import Command, Option, OptionError, flag
+from rootgen.cli.epoch import source_date_epoch
+from rootgen.cli.layers import image_json, image_lines
+from rootgen.cli.output import write_json, write_lines, write_notes
+from rootgen.cli.store import STORE, store_path
+from rootgen.image.compress import COMPRESSIONS
+from rootgen.report.progress import ProgressLine
+from rootgen.report.words import printable
+
+
+def build(  # noqa: PLR0913 - one parameter for each option
+    profiles: tuple[str, ...],
+    tag: str,
+    base: str,
+    sysroot: str,
+    compress: str,
+    store: str,
+    *,
+    bare: bool,
+    allow_missing: bool,
+    as_json: bool,
+) -> None:
+    """Make an image of a profile, each of its layers one layer.
+
+    \b
+      rootgen build -f server.yaml -t server:1
+      rootgen build -f tools.yaml --base base:1 -t tools:1
+
+    What the profile brings outside of its layers is the first; each brings
+    what those beneath it lack. One that is the same as before is not packed
+    again. The same inputs give the same image, whoever builds it; its time
+    is SOURCE_DATE_EPOCH, or 1970.
+    """
+    if not tag:
+        raise OptionError("what is the image called? -t NAME:TAG")
+    request = BuildRequest(
+        profiles=profiles,
+        tag=tag,
+        store=store_path(store),
+        base=base,
+        sysroot=sysroot,
+        bare=bare,
+        allow_missing=allow_missing,
+        compress=compress,
+        epoch=source_date_epoch(os.environ),
+    )
+    with ProgressLine(sys.stderr, os.environ) as progress:
+        result = build_image(request, progress=progress)
+    if as_json:
+        write_json({"rootgen": 1, "command": "build", **image_json(result.image), **_told(result)})
+        return
+    write_notes(printable(f"{one.path}: {one.why}") for one in result.skipped)
+    write_notes(printable(f"replaces {one.path}: {one.why}") for one in result.exchanged)
+    write_lines(image_lines(result.image))
+
+
+def _told(result: BuildResult) -> dict[str, object]:
+    return {
+        "replaced": [{"path": one.path, "why": one.why} for one in result.exchanged],
+        "skipped": [{"path": one.path, "what": one.why} for one in result.skipped],
+    }
+
+
+COMMAND = Command(
+    "build",
+    "Make an image of a profile, layer by layer.",
+    build,
+    (
+        Option(
+            ("-f", "--profile"), "profiles", metavar="PROFILE", multiple=True,
+            help="A shipped profile or a YAML file; - reads standard input.",
+        ),
+        Option(("-t", "--tag"), "tag", metavar="NAME:TAG", help="What the image is called."),
+        Option(
+            ("--base",), "base", metavar="BASE",
+            help="Begin with BASE: an image of the store, a directory or a tarball.",
+        ),
+        Option(
+            ("--sysroot",), "sysroot", metavar="DIR", default="/",
+            help="Read programs and libraries from this root instead of the host's.",
+        ),
+        Option(
+            ("--compress",), "compress", metavar="HOW", kind="choice", choices=COMPRESSIONS,
+            default="gzip", shown=True,
+            help="Compress with every core; the bytes are the same on any number.",
+        ),
+        STORE,
+        flag("--bare", "Bring no shipped profile for programs known to one."),
+        flag("--allow-missing", "Go on without libraries that are not found."),
+        flag("--json", "Print what was made as JSON.", dest="as_json"),
+    ),
+)  # fmt: skip
