@@ -17,6 +17,7 @@ from __future__ import annotations
 TYPE_CHECKING = False  # checkers know better; typing costs 5 ms
 
 if TYPE_CHECKING:
+    from rootgen.api.build import BuildRequest, BuildResult, build
     from rootgen.api.bundle import BundleRequest, pack_bundle
     from rootgen.api.check import check
     from rootgen.api.deps import Asked, Resolver, deps
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Asked",
     "Bind",
+    "BuildRequest",
+    "BuildResult",
     "BundleRequest",
     "Completed",
     "ImageName",
@@ -47,6 +50,7 @@ __all__ = [
     "Resolver",
     "Rlimit",
     "RootgenError",
+    "build",
     "chains_to",
     "check",
     "dependents",
@@ -65,6 +69,8 @@ __version__ = "0.1.0"
 _PLACES = {
     "Asked": "rootgen.api.deps",
     "Bind": "rootgen.sandbox.options",
+    "BuildRequest": "rootgen.api.build",
+    "BuildResult": "rootgen.api.build",
     "BundleRequest": "rootgen.api.bundle",
     "Completed": "rootgen.api.launched",
     "ImageName": "rootgen.api.run",
@@ -79,6 +85,7 @@ _PLACES = {
     "Resolver": "rootgen.api.deps",
     "Rlimit": "rootgen.sandbox.options",
     "RootgenError": "rootgen.errors",
+    "build": "rootgen.api.build",
     "chains_to": "rootgen.api.deps_graph",
     "check": "rootgen.api.check",
     "dependents": "rootgen.api.deps_graph",

@@ -2,6 +2,7 @@
 
 =============  ===============================================================
 ``make``       names and profiles → Plan, proven → tree
+``build``      a profile's layers → an image's
 ``run``        a tree and a command → Launch → exit status
 ``running``    launches that go on: begun, listed, joined, stopped, their output
 ``launched``   the same as ``run`` for programs in Python: output as bytes, many at once

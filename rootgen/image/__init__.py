@@ -8,7 +8,7 @@ digest of its tar uncompressed; a *reference* (``reference``) is what people
 call an image. ``document`` reads JSON that nobody vouches for.
 
 ``store`` is an OCI image layout directory, shared by processes; ``blob`` its contents, read and
-written; ``unpacked`` the layers of it that launches stack.
+written; ``reuse`` what of it was packed of what; ``unpacked`` the layers of it that launches stack.
 
 What is packed into one file goes through ``compress`` to an ``output``; ``cpio`` is the format of
 an ``initramfs``, whose first process is in ``init/`` (tar is ``layer/write``).

@@ -36,7 +36,7 @@ KEYS = (
     "verify",
 )
 VERSION = "1"
-_LAYER_KEYS = ("name", "extends", "programs", "libraries", "files", "users")
+LAYER_KEYS = ("name", "extends", "programs", "libraries", "files", "users")
 # podman runs 127 layers and not 200: what else an image has must have room.
 MOST_LAYERS = 100
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*(/[A-Za-z0-9][A-Za-z0-9_.+-]*)*")
@@ -117,7 +117,7 @@ def _layers(
     layers: list[tuple[Written, ...]] = []
     first: dict[str, int] = {}
     for item in field.sequence(value, "layers", mistakes):
-        fields = field.table(item, "a layer", _LAYER_KEYS, mistakes)
+        fields = field.table(item, "a layer", LAYER_KEYS, mistakes)
         if "name" not in fields:
             if field.is_bare(item, fields):
                 mistakes.add(item.place, "a layer needs a 'name'")

@@ -56,8 +56,8 @@ def test_every_option_has_help() -> None:
 
 @pytest.mark.parametrize(
     "keys",
-    [schema.KEYS, files._KEYS, users._KEYS, image._KEYS],
-    ids=["profile", "files", "users", "image"],
+    [schema.KEYS, schema.LAYER_KEYS, files._KEYS, users._KEYS, image._KEYS],
+    ids=["profile", "layers", "files", "users", "image"],
 )
 def test_every_key_is_in_the_reference(keys: tuple[str, ...]) -> None:
     """``docs/profile-reference.md`` has each key that a profile may have, and no other."""
@@ -76,6 +76,8 @@ def test_every_member_of_json_is_in_the_formats(
     page = (_ROOT / "docs/formats.md").read_text()
     rows = dict(re.findall(r"^\| `([a-z ]+) --[^|]*\| (.*) \|$", page, re.MULTILINE))
     tree, store = str(tmp_path / "tree"), str(tmp_path / "store")
+    profile = str(tmp_path / "p.yaml")
+    Path(profile).write_text("rootgen: 1\nprograms: [cat]\n")
     with Store.open_or_make(store) as made:
         add_image(made, "a:1", {"x": b""})
     for command, arguments in {
@@ -85,6 +87,7 @@ def test_every_member_of_json_is_in_the_formats(
         "check": ["check", tree, "--json"],
         "diff": ["diff", tree, tree, "--json"],
         "profile list": ["profile", "list", "--json"],
+        "build": ["build", "-f", profile, "-t", "b:1", "--json", "--store", f"{store}-of-build"],
         "images": ["images", "--json", "--store", store],
         "history": ["history", "a:1", "--json", "--store", store],
         "inspect": ["inspect", "a:1", "--store", store],
