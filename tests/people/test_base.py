@@ -16,6 +16,7 @@ from tests.people.versioned import library, program
 if TYPE_CHECKING:
     from pathlib import Path
 
+NOTED = "user.rootlesscontainers"
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
 
 
@@ -54,7 +55,18 @@ def unpack(store: Path, name: str, to: Path) -> Path:
     rootless = ["--rootless"] if os.geteuid() else []
     command = ["umoci", "unpack", *rootless, "--image", copy, str(to / "bundle")]
     subprocess.run(command, check=True)
-    return to / "bundle/rootfs"
+    unpacked = to / "bundle/rootfs"
+    if rootless:
+        _forget_owners(unpacked)
+    return unpacked
+
+
+def _forget_owners(tree: Path) -> None:
+    """Remove the attribute in which umoci notes owners that an ordinary user cannot give."""
+    for directory, _, files in os.walk(tree):
+        for path in (directory, *(os.path.join(directory, name) for name in files)):
+            if NOTED in os.listxattr(path, follow_symlinks=False):
+                os.removexattr(path, NOTED, follow_symlinks=False)
 
 
 def test_image_at_once(place: Path, tmp_path: Path) -> None:
