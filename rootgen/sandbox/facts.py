@@ -20,6 +20,7 @@ from rootgen.sandbox.seccomp.machine import Machine, machine_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import BinaryIO
 
     from rootgen.sandbox.launch import DeviceNode, IdMap, Root
     from rootgen.sandbox.limits import LimitFacts
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 # A passwd of 4 MiB has some 60,000 users; what is longer is not read to its end.
 _FILE_LIMIT = 4 << 20
+_PIECE = 1 << 16
 _REGULAR, _DIRECTORY = 0o100000, 0o040000
 _FORMAT = 0o170000
 _WHOLE_MAP = ["0", "0", "4294967295"]
@@ -281,7 +283,7 @@ def _read_in_tree(reading: Reading, name: str) -> tuple[bytes | None, str]:
             return None, "not a regular file"
         descriptor = os.open(descriptor_path(place), os.O_RDONLY | os.O_CLOEXEC)
         with open(descriptor, "rb") as file:
-            return file.read(_FILE_LIMIT), ""
+            return _read_bounded(file), ""
     except OSError as error:
         return None, error.strerror or str(error)
     finally:
@@ -349,11 +351,19 @@ def _helpers() -> tuple[str, str] | None:
 def _read_host(path: str) -> bytes:
     try:
         with open(path, "rb") as file:
-            return file.read(_FILE_LIMIT)
+            return _read_bounded(file)
     except FileNotFoundError:
         return b""
     except OSError as error:
         raise LaunchError(f"{path}: {error.strerror}") from error
+
+
+def _read_bounded(file: BinaryIO) -> bytes:
+    """Read at most ``_FILE_LIMIT`` bytes, in pieces: read(LIMIT) maps all the memory first."""
+    data = b""
+    while len(data) < _FILE_LIMIT and (more := file.read(_PIECE)):
+        data += more
+    return data[:_FILE_LIMIT]
 
 
 def _may_set_clocks() -> bool:

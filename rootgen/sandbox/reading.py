@@ -123,7 +123,7 @@ class Reading:
 def _merge(directories: list[int], name: str) -> list[int]:
     """Open ``name`` in merged directories: what is on top, and what that is merged with."""
     found: list[int] = []
-    for directory in directories:
+    for beneath, directory in zip(range(len(directories) - 1, -1, -1), directories, strict=True):
         try:
             one = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
         except OSError as error:
@@ -137,7 +137,7 @@ def _merge(directories: list[int], name: str) -> list[int]:
             os.close(one)
             break
         found.append(one)
-        if kind != _DIRECTORY or _is_opaque(one):
+        if kind != _DIRECTORY or (beneath and _is_opaque(one)):
             break
     return found
 
