@@ -1,26 +1,24 @@
-"""Which package a file of a root belongs to: dpkg's lists, apk's database.
+"""Which package a file of a root belongs to: dpkg's, apk's and rpm's databases.
 
-Read only on the way to a message, and within bounds: a database is as
-hostile as anything else in a root.
+Read within bounds: a database is as hostile as anything else in a root.
 """
 
 from __future__ import annotations
 
 from rootgen.errors import SysrootError
 from rootgen.named import TYPE_CHECKING, NamedTuple
-from rootgen.sysroot.port import Kind
+from rootgen.sysroot.apk import Apk
+from rootgen.sysroot.dpkg import Dpkg
+from rootgen.sysroot.rpm import Rpm
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from rootgen.sysroot.package import Database, Package
     from rootgen.sysroot.port import Sysroot
 
-_DPKG_LISTS = "/var/lib/dpkg/info"
-_APK_DATABASE = "/lib/apk/db/installed"
-# The lists of a large Debian have 60 MB in all, the largest single one 3 MB.
-_LIST_LIMIT = 16 << 20
-_TOTAL_LIMIT = 256 << 20
 _MERGED = ("/bin/", "/sbin/", "/lib/", "/lib32/", "/lib64/", "/libx32/")
+_BY_ADMINISTRATOR = ":"  # dpkg's diversions: those that no package made
 
 
 class Owned(NamedTuple):
@@ -30,87 +28,117 @@ class Owned(NamedTuple):
     path: str
 
 
+class Owner(NamedTuple):
+    """Who has a file: the database, its key for the package, and the path it knows it by."""
+
+    database: Database
+    key: str
+    path: str
+
+    def package(self) -> Package | None:
+        """Return what the database says of the package; None where it only lists its files."""
+        return self.database.packages().get(self.key)
+
+
 class Owners:
-    """The packages of a root."""
+    """The packages of a root, for messages: what cannot be read adds nothing to one."""
 
     def __init__(self, sysroot: Sysroot) -> None:
         """Read nothing yet."""
         self._sysroot = sysroot
 
     def package(self, path: str) -> str | None:
-        """Return the package that has ``path``, or None.
-
-        Both spellings of a merged-/usr are tried: dpkg's lists name
-        ``/lib/…`` where the file is at ``/usr/lib/…``, and the other way round.
-        """
-        spellings = {spelling.encode("utf-8", "surrogateescape") for spelling in _spellings(path)}
-        for owned in self._search(spellings):
-            return owned.package
-        return None
+        """Return the package that has ``path``, or None."""
+        try:
+            owner = owners_of(databases(self._sysroot), (path,)).get(path)
+        except SysrootError:
+            return None
+        return None if owner is None else _name(owner)
 
     def suggest(self, name: str) -> Owned | None:
         """Return a package that has a file called ``name`` anywhere, or None."""
-        wanted = b"/" + name.encode("utf-8", "surrogateescape")
-        for owned in self._search({wanted}, suffix=True):
-            return owned
+        wanted = b"/" + name.encode("utf-8", "surrogateescape") + b"\n"
+        try:
+            for database in databases(self._sysroot):
+                for key, data in database.lists():
+                    at = data.find(wanted)
+                    if at >= 0:
+                        start = data.rfind(b"\n", 0, at) + 1
+                        path = data[start : at + len(wanted) - 1].decode("utf-8", "replace")
+                        return Owned(_name(Owner(database, key, path)), path)
+        except SysrootError:
+            return None
         return None
 
-    def _search(self, wanted: set[bytes], *, suffix: bool = False) -> Iterator[Owned]:
-        for package, data in self._lists():
-            for line in wanted:
-                at = data.find(line + b"\n")
-                if at < 0 or (not suffix and at > 0 and data[at - 1 : at] != b"\n"):
+
+def databases(sysroot: Sysroot) -> tuple[Database, ...]:
+    """Return the databases of a root that are read."""
+    return tuple(one for one in (Dpkg(sysroot), Apk(sysroot), Rpm(sysroot)) if one.is_there())
+
+
+def unread(sysroot: Sysroot) -> str:
+    """Say which database the root has that is not read, or nothing."""
+    return Rpm(sysroot).unread()
+
+
+def owners_of(found: Iterable[Database], paths: Iterable[str]) -> dict[str, Owner]:
+    """Return who has each of ``paths`` (real ones, of anything but directories).
+
+    Both spellings of a merged-/usr are tried: dpkg's lists name ``/lib/…``
+    where the file is at ``/usr/lib/…``, and the other way round. Raises
+    SysrootError for a malformed database.
+    """
+    wanted = tuple(paths)
+    owners: dict[str, Owner] = {}
+    for database in found:
+        for path, owner in _owners_in(database, wanted).items():
+            owners.setdefault(path, owner)
+    return owners
+
+
+def _owners_in(database: Database, paths: tuple[str, ...]) -> dict[str, Owner]:
+    diverted = {one.elsewhere: one.path for one in database.diversions()}
+    diverting = {one.path: one.package for one in database.diversions()}
+    # By what a list may say: which path that is of, and how near it is to it.
+    spelled: dict[bytes, list[tuple[str, int]]] = {}
+    for path in paths:
+        for rank, spelling in enumerate(_spellings(path)):
+            listed = diverted.get(spelling, spelling)
+            spelled.setdefault(_encoded(listed), []).append((path, rank))
+    names = set(spelled)
+    best: dict[str, tuple[int, str, bytes]] = {}
+    for key, data in database.lists():
+        for line in names.intersection(data.split(b"\n")):
+            for path, rank in spelled[line]:
+                if not _is_its(key, path, line, diverted, diverting):
                     continue
-                start = data.rfind(b"\n", 0, at) + 1
-                path = data[start : at + len(line)].decode("utf-8", "replace")
-                yield Owned(package, path)
+                candidate = (rank, key, line)
+                best[path] = min(best.get(path, candidate), candidate)
+    return {
+        path: Owner(database, key, line.decode("utf-8", "surrogateescape"))
+        for path, (_, key, line) in best.items()
+    }
 
-    def _lists(self) -> Iterator[tuple[str, bytes]]:
-        yield from self._dpkg()
-        yield from self._apk()
 
-    def _dpkg(self) -> Iterator[tuple[str, bytes]]:
-        left = _TOTAL_LIMIT
-        found = self._sysroot.lookup(_DPKG_LISTS)
-        if found is None or found.node.kind is not Kind.DIRECTORY:
-            return
-        try:
-            names = self._sysroot.names(found.path)
-        except SysrootError:
-            # Whose file it is adds to a message; that it cannot be told is no message of its own.
-            return
-        for name in names:
-            if name.endswith(".list") and left > 0:
-                data = self._read(f"{found.path}/{name}")
-                left -= len(data)
-                yield name.removesuffix(".list").partition(":")[0], data
+def _is_its(
+    key: str, path: str, line: bytes, diverted: dict[str, str], diverting: dict[str, str]
+) -> bool:
+    """Tell whether what a package lists as ``line`` lies at ``path`` (dpkg-divert(1)).
 
-    def _apk(self) -> Iterator[tuple[str, bytes]]:
-        """Turn apk's database (P: package, F: directory, R: file) into lists like dpkg's."""
-        package, directory = "", ""
-        lines: list[bytes] = []
-        for raw in self._read(_APK_DATABASE).split(b"\n"):
-            key, value = raw[:2], raw[2:]
-            if key == b"P:":
-                package = value.decode("utf-8", "replace")
-            elif key == b"F:":
-                directory = value.decode("utf-8", "surrogateescape")
-            elif key == b"R:":
-                path = f"/{directory}/".encode("utf-8", "surrogateescape") + value
-                lines.append(path if directory else b"/" + value)
-            elif not raw and package:
-                yield package, b"\n".join([*lines, b""])
-                package, lines = "", []
+    At a diverted path lies the diverting package's own file, and the others'
+    elsewhere.
+    """
+    listed = line.decode("utf-8", "surrogateescape")
+    if listed not in diverting:
+        return True
+    mine = key.partition(":")[0] == diverting[listed] != _BY_ADMINISTRATOR
+    elsewhere = any(diverted.get(one) == listed for one in _spellings(path))
+    return mine != elsewhere
 
-    def _read(self, path: str) -> bytes:
-        found = self._sysroot.lookup(path)
-        if found is None or found.node.kind is not Kind.FILE:
-            return b""
-        try:
-            with self._sysroot.open(found.path) as file:
-                return file.pread(_LIST_LIMIT, 0)
-        except SysrootError:
-            return b""
+
+def _name(owner: Owner) -> str:
+    package = owner.package()
+    return owner.key.partition(":")[0] if package is None else package.name
 
 
 def _spellings(path: str) -> Iterator[str]:
@@ -119,3 +147,7 @@ def _spellings(path: str) -> Iterator[str]:
         yield path.removeprefix("/usr")
     elif path.startswith(_MERGED):
         yield f"/usr{path}"
+
+
+def _encoded(path: str) -> bytes:
+    return path.encode("utf-8", "surrogateescape")

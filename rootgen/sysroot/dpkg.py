@@ -1,0 +1,225 @@
+"""dpkg's database: ``status``, ``info/NAME.list`` and ``info/NAME.md5sums`` (dpkg(1), deb822(5)).
+
+A minimal image has ``status.d/NAME`` instead, a stanza each, with
+``status.d/NAME.md5sums`` beside it: the form of distroless images, which
+scanners read.
+"""
+
+from __future__ import annotations
+
+from rootgen.errors import SysrootError
+from rootgen.named import TYPE_CHECKING, NamedTuple
+from rootgen.sysroot.package import (
+    PACKAGES_LIMIT,
+    Digest,
+    Diversion,
+    Package,
+    check_word,
+    read_file,
+    text,
+)
+from rootgen.sysroot.port import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from rootgen.sysroot.port import Sysroot
+
+ADMIN = "/var/lib/dpkg"
+STATUS_D = f"{ADMIN}/status.d"
+CHECKSUMS = ".md5sums"
+# The lists of a large Debian have 60 MB in all.
+_TOTAL_LIMIT = 512 << 20
+# dpkg(1): what is left of a package in these states is no file but configuration.
+_GONE = frozenset(("not-installed", "config-files"))
+_MD5_DIGITS = 32
+
+
+class Stanza(NamedTuple):
+    """Fields by their names in lower case (deb822(5): case does not count), in order."""
+
+    fields: tuple[tuple[str, bytes], ...]
+
+    def get(self, name: str) -> bytes:
+        """Return a field's value with its continuation lines, or nothing."""
+        return next((value for key, value in self.fields if key == name), b"")
+
+
+class Dpkg:
+    """The packages of a Debian root (``package.Database``)."""
+
+    def __init__(self, sysroot: Sysroot) -> None:
+        """Read nothing yet."""
+        self._sysroot = sysroot
+        self.path = ADMIN
+        self._packages: dict[str, Package] | None = None
+
+    def is_there(self) -> bool:
+        """Tell whether the root has such a database."""
+        return any(self._sysroot.lookup(path) is not None for path in (f"{ADMIN}/status", STATUS_D))
+
+    def packages(self) -> Mapping[str, Package]:
+        """Return the installed packages, by name and by ``name:architecture``."""
+        if self._packages is None:
+            self._packages = {}
+            for where, data in self._stanzas():
+                package = package_of(parse_stanza(data), data, where)
+                if package is not None:
+                    self._packages.setdefault(package.name, package)
+                    self._packages[f"{package.name}:{package.architecture}"] = package
+        return self._packages
+
+    def lists(self) -> Iterator[tuple[str, bytes]]:
+        """Return what each package has, by the names of its list."""
+        left = _TOTAL_LIMIT
+        for directory, suffix in ((f"{ADMIN}/info", ".list"), (STATUS_D, CHECKSUMS)):
+            for name in self._names(directory):
+                if not name.endswith(suffix):
+                    continue
+                data = read_file(self._sysroot, f"{directory}/{name}") or b""
+                left -= len(data)
+                if left < 0:
+                    raise SysrootError(
+                        f"{directory} in {self._sysroot.name}: too much in its lists"
+                    )
+                key = name.removesuffix(suffix)
+                if suffix == CHECKSUMS:
+                    data = b"".join(b"%s\n" % _encoded(path) for path in self.digests(key))
+                yield key, data
+
+    def digests(self, key: str) -> Mapping[str, Digest]:
+        """Return the MD5 of each file, and of the configuration files as they were shipped."""
+        found: dict[str, Digest] = {}
+        package = self.packages().get(key)
+        if package is not None:
+            found |= _conffiles(parse_stanza(package.record).get("conffiles"))
+        for place in self._checksums(key):
+            data = read_file(self._sysroot, place)
+            if data is not None:
+                found |= _checksums(data)
+                break
+        return found
+
+    def licence_files(self, key: str) -> tuple[str, ...]:
+        """Return where Debian policy (12.5) wants the copyright file."""
+        return (f"/usr/share/doc/{key.partition(':')[0]}/copyright",)
+
+    def diversions(self) -> tuple[Diversion, ...]:
+        """Return dpkg's diversions: three lines each."""
+        lines = (read_file(self._sysroot, f"{ADMIN}/diversions") or b"").split(b"\n")
+        return tuple(
+            Diversion(text(path), text(elsewhere), text(package))
+            for path, elsewhere, package in zip(lines[::3], lines[1::3], lines[2::3], strict=False)
+        )
+
+    def _stanzas(self) -> Iterator[tuple[str, bytes]]:
+        places = [f"{ADMIN}/status"]
+        names = self._names(STATUS_D)
+        places += [f"{STATUS_D}/{one}" for one in names if not one.endswith(CHECKSUMS)]
+        count = 0
+        for place in places:
+            data = read_file(self._sysroot, place) or b""
+            for stanza in data.split(b"\n\n"):
+                if stanza.strip():
+                    count += 1
+                    if count > PACKAGES_LIMIT:
+                        raise SysrootError(f"{place} in {self._sysroot.name}: too many packages")
+                    yield place, stanza.strip(b"\n") + b"\n"
+
+    def _checksums(self, key: str) -> Iterator[str]:
+        """Return where a package's checksums may be: Multi-Arch names its files so or so."""
+        name, _, architecture = key.partition(":")
+        package = self.packages().get(key)
+        if package is not None:
+            architecture = package.architecture
+        for directory in (STATUS_D, f"{ADMIN}/info"):
+            yield f"{directory}/{name}:{architecture}{CHECKSUMS}"
+            yield f"{directory}/{name}{CHECKSUMS}"
+
+    def _names(self, directory: str) -> list[str]:
+        found = self._sysroot.lookup(directory)
+        if found is None or found.node.kind is not Kind.DIRECTORY:
+            return []
+        return list(self._sysroot.names(found.path))
+
+
+def parse_stanza(data: bytes) -> Stanza:
+    """Return the fields of one stanza; lines that are none are passed over, as scanners do."""
+    fields: list[tuple[str, bytes]] = []
+    for line in data.split(b"\n"):
+        if line[:1] in {b" ", b"\t"}:
+            if fields:
+                name, value = fields[-1]
+                fields[-1] = (name, b"%s\n%s" % (value, line))
+            continue
+        name_of, colon, value = line.partition(b":")
+        if colon:
+            fields.append((text(name_of).lower(), value.strip()))
+    return Stanza(tuple(fields))
+
+
+def package_of(stanza: Stanza, record: bytes, where: str) -> Package | None:
+    """Return the package that a stanza is of; None for one that is not installed.
+
+    Raises SysrootError for a name, version or architecture that can be none.
+    """
+    status = stanza.get("status").split()
+    if status and text(status[-1]) in _GONE:
+        return None
+    name = check_word(text(stanza.get("package")), "name", where)
+    version = check_word(text(stanza.get("version")), "version", f"{where}: {name}")
+    architecture = text(stanza.get("architecture")) or "all"
+    check_word(architecture, "architecture", f"{where}: {name}")
+    source, _, source_version = text(stanza.get("source")).partition(" ")
+    depends = b", ".join(one for one in map(stanza.get, ("pre-depends", "depends")) if one)
+    return Package(
+        "deb",
+        name,
+        version,
+        architecture,
+        0,
+        source,
+        source_version.strip("() "),
+        text(stanza.get("maintainer")),
+        "",
+        relations(text(depends)),
+        tuple(one for group in relations(text(stanza.get("provides"))) for one in group),
+        record,
+    )
+
+
+def relations(written: str) -> tuple[tuple[str, ...], ...]:
+    """Return the names of a relationship field, alternatives together (deb-control(5))."""
+    groups: list[tuple[str, ...]] = []
+    for group in written.split(","):
+        names = (one.partition("(")[0].partition("[")[0].strip() for one in group.split("|"))
+        kept = tuple(one.partition(":")[0] for one in names if one)
+        if kept:
+            groups.append(kept)
+    return tuple(groups)
+
+
+def _conffiles(value: bytes) -> dict[str, Digest]:
+    """Return the field Conffiles: a path and its MD5 a line, maybe marked ``obsolete``."""
+    found: dict[str, Digest] = {}
+    for line in value.split(b"\n"):
+        path, _, rest = line.strip().rpartition(b" ")
+        if rest in {b"obsolete", b"remove-on-upgrade"}:
+            path, _, rest = path.rpartition(b" ")
+        if path.startswith(b"/") and len(rest) == _MD5_DIGITS:
+            found[text(path)] = Digest("md5", text(rest))
+    return found
+
+
+def _checksums(data: bytes) -> dict[str, Digest]:
+    """Return a file of md5sum(1): the digest, two spaces, a path without its first slash."""
+    found: dict[str, Digest] = {}
+    for line in data.split(b"\n"):
+        value, _, path = line.partition(b"  ")
+        if path and len(value) == _MD5_DIGITS:
+            found["/" + text(path).lstrip("/")] = Digest("md5", text(value))
+    return found
+
+
+def _encoded(path: str) -> bytes:
+    return path.encode("utf-8", "surrogateescape")

@@ -1,0 +1,125 @@
+"""One installed package, and the database of a package manager that knows it.
+
+A database is as hostile as anything else in a root: it is read within bounds,
+and what it calls a package is checked before it becomes part of a file name
+or of a document.
+"""
+
+from __future__ import annotations
+
+from rootgen.errors import SysrootError
+from rootgen.named import TYPE_CHECKING, NamedTuple, Protocol
+from rootgen.sysroot.port import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from rootgen.sysroot.port import Sysroot
+
+# dpkg's status of a whole Debian has 3 MB, Alpine's database 10, the longest list of files 5.
+TEXT_LIMIT = 64 << 20
+PACKAGES_LIMIT = 200_000
+_WORD_LIMIT = 255
+_SHOWN = 60
+
+
+class Package(NamedTuple):
+    """What a database says of one package.
+
+    ``manager`` is its type in package URLs: ``deb``, ``rpm`` or ``apk``.
+    ``version`` is as the manager compares it (with rpm's release), ``epoch``
+    rpm's alone; ``source`` is what it was built from, ``record`` the
+    database's own words. ``depends`` are alternatives, each a tuple of names.
+    ``size`` (bytes, installed) and ``built`` (seconds since 1970) are rpm's.
+    """
+
+    manager: str
+    name: str
+    version: str
+    architecture: str
+    epoch: int = 0
+    source: str = ""
+    source_version: str = ""
+    supplier: str = ""
+    licence: str = ""
+    depends: tuple[tuple[str, ...], ...] = ()
+    provides: tuple[str, ...] = ()
+    record: bytes = b""
+    size: int = 0
+    built: int = 0
+
+
+class Digest(NamedTuple):
+    """What a database says that a file's content is: ``md5``, ``sha1`` or ``sha256``, and hex."""
+
+    algorithm: str
+    value: str
+
+
+class Diversion(NamedTuple):
+    """What dpkg puts at ``elsewhere``, of every package but ``package`` (dpkg-divert(1))."""
+
+    path: str
+    elsewhere: str
+    package: str
+
+
+class Database(Protocol):
+    """What one package manager keeps of a root; packages are told apart by a key of its own."""
+
+    @property
+    def path(self) -> str:
+        """Where it is, by its real path."""
+
+    def packages(self) -> Mapping[str, Package]:
+        """Return the installed packages by key; raise SysrootError for a malformed database."""
+
+    def lists(self) -> Iterator[tuple[str, bytes]]:
+        """Return for each key the absolute paths it has, each ended by a newline."""
+
+    def digests(self, key: str) -> Mapping[str, Digest]:
+        """Return what a package's regular files are, by path; those without a digest lack."""
+
+    def licence_files(self, key: str) -> tuple[str, ...]:
+        """Return the paths where a package's licence may be."""
+
+    def diversions(self) -> tuple[Diversion, ...]:
+        """Return what lies elsewhere than its package says."""
+
+
+def read_file(sysroot: Sysroot, path: str, limit: int = TEXT_LIMIT) -> bytes | None:
+    """Return the bytes of the file that ``path`` leads to; None where there is none.
+
+    Raises SysrootError where it may not be read, or is longer than ``limit``.
+    """
+    found = sysroot.lookup(path)
+    if found is None or found.node.kind is not Kind.FILE:
+        return None
+    if found.node.size > limit:
+        raise SysrootError(f"{path} in {sysroot.name}: {found.node.size} bytes are too many")
+    parts: list[bytes] = []
+    done = 0
+    with sysroot.open(found.path) as file:
+        while part := file.pread(max(found.node.size - done, 1), done):
+            parts.append(part)
+            done += len(part)
+            if done > limit:
+                raise SysrootError(f"{path} in {sysroot.name}: it grows while it is read")
+    return b"".join(parts)
+
+
+def check_word(word: str, what: str, where: str) -> str:
+    """Return a name, version or architecture that is one; raise SysrootError.
+
+    It is one word of ASCII without a slash, as all three managers demand.
+    """
+    sound = word.isascii() and word.isprintable() and not set(word) & set(" /\\\"'<>")
+    if not word or len(word) > _WORD_LIMIT or not sound or word.startswith("."):
+        shown = word[:_SHOWN].encode("unicode_escape", "surrogatepass").decode()
+        raise SysrootError(f"{where}: '{shown}' is no {what} of a package")
+    return word
+
+
+def text(data: bytes) -> str:
+    """Return text whose bytes that are no UTF-8 are kept as lone surrogates (PEP 383)."""
+    return data.decode("utf-8", "surrogateescape")
