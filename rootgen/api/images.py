@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from rootgen.errors import ImageError
+from rootgen.image.artifact import is_attached
 from rootgen.image.collect import Damage, damages
 from rootgen.image.config import Config, parse_config
 from rootgen.image.manifest import ImageManifest, check_image, parse_manifest
@@ -61,6 +62,8 @@ def list_images(path: str) -> list[Image | Unreadable]:
     listed: list[Image | Unreadable] = []
     with Store(path) as store:
         for one in store.index().manifests:
+            if is_attached(one):
+                continue
             try:
                 listed.append(_image(store, one, one.name()))
             except ImageError as error:

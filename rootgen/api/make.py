@@ -67,6 +67,7 @@ class MakeRequest(NamedTuple):
     tag: str = ""
     store: str = ""
     compress: str = "gzip"
+    records: bool = False
 
 
 class MakeResult(NamedTuple):
@@ -222,6 +223,7 @@ def wish_of(
         profile,
         tuple(Addition(os.path.abspath(source), to) for source, to in request.add),
         request.epoch,
+        request.records,
     )
 
 

@@ -24,6 +24,7 @@ def make(  # noqa: PLR0913 - one parameter for each option
     additions: tuple[str, ...],
     *,
     bare: bool,
+    records: bool,
     dry_run: bool,
     as_json: bool,
     force: bool,
@@ -57,6 +58,7 @@ def make(  # noqa: PLR0913 - one parameter for each option
         sysroot=sysroot,
         add=tuple(_addition(written) for written in additions),
         bare=bare,
+        records=records,
         dry_run=dry_run,
         force=force,
         allow_missing=allow_missing,
@@ -139,6 +141,10 @@ COMMAND = Command(
         ),
         STORE,
         flag("--bare", "Bring no shipped profile for programs known to one."),
+        flag(
+            "--records",
+            "Bring what scanners read: the distribution, the packages and their licences.",
+        ),
         flag("--dry-run", "Write nothing; list what would be, and why."),
         flag("--json", "Print the result as JSON.", dest="as_json"),
         flag(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rootgen.errors import ImageError
+from rootgen.image.artifact import attached
 from rootgen.image.descriptor import INDEX, MANIFEST, oci_media_type
 from rootgen.image.manifest import parse_index, parse_manifest
 from rootgen.image.reuse import forget_removed
@@ -42,9 +43,16 @@ def reachable(store: Store, used: Iterable[Descriptor] = ()) -> dict[str, Descri
     then not known, and nothing may be called garbage.
     """
     found: dict[str, Descriptor] = {}
+    about = {one.manifest.digest: one for one in attached(store)}
     for one in (*store.index().manifests, *used):
-        for descriptor in _beneath(store, one, _DEPTH):
-            found[descriptor.digest] = descriptor
+        if one.digest not in about:
+            found |= {each.digest: each for each in _beneath(store, one, _DEPTH)}
+    # An artifact stays as long as what it is about; that may be another one.
+    while here := [one for one in about.values() if one.subject in found]:
+        for artifact in here:
+            del about[artifact.manifest.digest]
+            beneath = _beneath(store, artifact.manifest, _DEPTH)
+            found |= {each.digest: each for each in beneath}
     return found
 
 
@@ -56,6 +64,7 @@ def collect(store: Store, launched: Iterable[Descriptor] = ()) -> Collected:
     """
     with store.collecting():
         used = reachable(store, [one for one in launched if store.has(one)])
+        store.forget(one.digest for one in store.index().manifests if one.digest not in used)
         removed = [(digest, size) for digest, size in store.blobs() if digest not in used]
         for digest, _ in removed:
             store.remove_blob(digest)

@@ -23,11 +23,17 @@ _MANIFESTS_LIMIT = 65536
 
 
 class ImageManifest(NamedTuple):
-    """One image: its config, and its layers from the bottom."""
+    """One image: its config, and its layers from the bottom.
+
+    Another artifact (``artifact_type``) may be about a ``subject``: the
+    manifest that it refers to.
+    """
 
     config: Descriptor
     layers: tuple[Descriptor, ...]
     annotations: tuple[tuple[str, str], ...] = ()
+    artifact_type: str = ""
+    subject: Descriptor | None = None
 
 
 class Index(NamedTuple):
@@ -53,7 +59,9 @@ def parse_manifest(data: bytes, where: str) -> ImageManifest:
     if len(layers) > LAYERS_LIMIT:
         raise document.wrong(f"{len(layers)} layers; at most {LAYERS_LIMIT} are read")
     config = parse_descriptor(document.inner("config"))
-    return ImageManifest(config, layers, document.pairs("annotations"))
+    subject = parse_descriptor(document.inner("subject")) if "subject" in document else None
+    artifact_type = document.text("artifactType", "")
+    return ImageManifest(config, layers, document.pairs("annotations"), artifact_type, subject)
 
 
 def check_image(manifest: ImageManifest, where: str) -> ImageManifest:
@@ -76,6 +84,10 @@ def manifest_bytes(manifest: ImageManifest) -> bytes:
     }
     if manifest.annotations:
         document["annotations"] = dict(manifest.annotations)
+    if manifest.artifact_type:
+        document["artifactType"] = manifest.artifact_type
+    if manifest.subject is not None:
+        document["subject"] = descriptor_json(manifest.subject)
     return render(document)
 
 

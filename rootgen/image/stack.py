@@ -21,17 +21,24 @@ if TYPE_CHECKING:
 
 
 def image_plan(
-    store: Store, manifest: ImageManifest, config: Config, *, progress: Progress | None = None
+    store: Store,
+    manifest: ImageManifest,
+    config: Config,
+    *,
+    progress: Progress | None = None,
+    keep: Keep | None = None,
 ) -> Plan:
     """Return what an engine would have on disk after it unpacked the image; files have digests.
 
     Every blob and every diff ID is verified. ``progress`` is called with a
-    phase, the bytes read and their total. Raises ImageError, LayerError.
+    phase, the bytes read and their total; ``keep`` (that of
+    ``read_archive``) with every file of every layer, also one that a layer above hides. Raises ImageError,
+    LayerError.
     """
     plan, done = Plan(), 0
     total = sum(one.size for one in manifest.layers)
     for descriptor, diff_id in zip(manifest.layers, config.diff_ids, strict=True):
-        plan = apply_layer(plan, read_layer(store, descriptor, diff_id))
+        plan = apply_layer(plan, read_layer(store, descriptor, diff_id, keep))
         done += descriptor.size
         if progress is not None:
             progress("reading layers", done, total)

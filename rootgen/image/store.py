@@ -161,6 +161,25 @@ class Store:
 
         self._change_index(changed)
 
+    def attach(self, descriptor: Descriptor) -> None:
+        """Let the index have an artifact that is about an image, under no name. In ``adding``."""
+
+        def changed(index: Index) -> Index:
+            others = (one for one in index.manifests if one.digest != descriptor.digest)
+            return index._replace(manifests=(*others, descriptor))
+
+        self._change_index(changed)
+
+    def forget(self, digests: Iterable[str]) -> None:
+        """Let the index forget what has no name and one of ``digests``. In ``collecting``."""
+        gone = set(digests)
+
+        def changed(index: Index) -> Index:
+            kept = (one for one in index.manifests if one.name() or one.digest not in gone)
+            return index._replace(manifests=tuple(kept))
+
+        self._change_index(changed)
+
     def untag(self, names: Iterable[str]) -> None:
         """Let the index forget images; their blobs go with the next collection."""
         gone = set(names)

@@ -47,7 +47,8 @@ class Wish(NamedTuple):
     """What to assemble.
 
     ``sysroot`` is read, ``host`` serves additions; ``programs`` are names
-    or absolute paths; ``epoch`` clamps times (seconds; None: as they are).
+    or absolute paths; ``epoch`` clamps times (seconds; None: as they are);
+    ``records``: with what scanners read of packages.
     """
 
     sysroot: Sysroot
@@ -56,6 +57,7 @@ class Wish(NamedTuple):
     profile: Profile = Profile("", "")
     additions: tuple[Addition, ...] = ()
     epoch: int | None = None
+    records: bool = False
 
 
 class Assembly(NamedTuple):
@@ -97,6 +99,10 @@ def assemble(wish: Wish) -> Assembly:
     closure = gathering.closure()
     _add_closure(collection, closure)
     _add_skeleton(collection, root, wish)
+    if wish.records:
+        from rootgen.plan.records import add_records
+
+        add_records(collection, wish.sysroot)
     return Assembly(
         collection.plan(),
         closure,

@@ -48,6 +48,7 @@ class ReasonKind(Enum):
     SKELETON = "skeleton"  # the standard directories and files
     CACHE = "cache"  # ld.so.cache, for `by`
     BASE = "base"  # of the base, which says no other reason
+    RECORD = "record"  # what scanners read, of the package `by`
 
 
 class Reason(NamedTuple):

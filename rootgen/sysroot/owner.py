@@ -110,7 +110,10 @@ def _owners_in(database: Database, paths: tuple[str, ...]) -> dict[str, Owner]:
     for key, data in database.lists():
         for line in names.intersection(data.split(b"\n")):
             for path, rank in spelled[line]:
-                if not _is_its(key, path, line, diverted, diverting):
+                # A list tells no directory from a link to one: what has something beneath it
+                # is a directory, whatever stands there in this root.
+                beneath = data.find(b"\n%s/" % line) >= 0
+                if beneath or not _is_its(key, path, line, diverted, diverting):
                     continue
                 candidate = (rank, key, line)
                 best[path] = min(best.get(path, candidate), candidate)

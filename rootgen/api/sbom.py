@@ -1,0 +1,259 @@
+"""``sbom``: what a tree or an image consists of, in a form that others read."""
+
+from __future__ import annotations
+
+import os
+
+from rootgen.api.materials import image_materials, tree_materials
+from rootgen.errors import SysrootError, UsageError
+from rootgen.image.sbom import Bom, BomFile, Release, bom_packages, parse_release
+from rootgen.named import TYPE_CHECKING, NamedTuple
+from rootgen.plan.entry import EntryKind
+from rootgen.report.reason import reason_words
+from rootgen.sysroot.directory import DirectorySysroot
+from rootgen.sysroot.owner import databases, owners_of, unread
+from rootgen.sysroot.package import read_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from rootgen.api.materials import Digests, Materials
+    from rootgen.sysroot.owner import Owner
+    from rootgen.sysroot.package import Package
+    from rootgen.sysroot.port import Sysroot
+
+    Progress = Callable[[str, int, int], None]
+
+SPDX, CYCLONEDX, SLSA = FORMATS = ("spdx", "cyclonedx", "slsa")
+# As they are registered with IANA, and in-toto's attestation framework has it.
+MEDIA_TYPES = {
+    SPDX: "application/spdx+json",
+    CYCLONEDX: "application/vnd.cyclonedx+json",
+    SLSA: "application/vnd.in-toto+json",
+}
+_RELEASES = ("/etc/os-release", "/usr/lib/os-release")
+_RELEASE_LIMIT = 1 << 16
+
+
+class SbomRequest(NamedTuple):
+    """What to describe (a directory, or an image of ``store``), and as which of FORMATS.
+
+    ``sysroot`` is the root whose packages are asked where the tree has no
+    record of its own; ``attach`` keeps the document in the store, about the
+    image. ``epoch`` is the time that it is said to be of.
+    """
+
+    root: str
+    form: str
+    store: str
+    sysroot: str = "/"
+    epoch: int = 0
+    attach: bool = False
+
+
+class SbomResult(NamedTuple):
+    """The document; ``unknown`` files are of no package that is known, ``changed`` not as it had.
+
+    ``artifact`` is the digest of what was attached, or nothing.
+    """
+
+    data: bytes
+    packages: int
+    files: int
+    unknown: int
+    changed: int
+    notes: tuple[str, ...]
+    artifact: str = ""
+
+
+def sbom(request: SbomRequest, *, progress: Progress | None = None) -> SbomResult:
+    """Return the document of ``request``: the same bytes for the same tree and packages.
+
+    Raises UsageError, TreeError, PlanError, ImageError, LayerError, and
+    SysrootError for a database of packages that is malformed.
+    """
+    if request.form not in FORMATS:
+        raise UsageError(f"the formats are {', '.join(FORMATS)}")
+    is_tree = os.path.isdir(request.root)
+    if is_tree and request.attach:
+        raise UsageError(
+            f"{request.root} is a directory: only to an image can something be attached",
+            hint="make an image of it with rootgen commit",
+        )
+    read = tree_materials if is_tree else image_materials
+    materials = read(request.root, request.store, progress)
+    bom, notes = bom_of(materials, request)
+    data = _render(bom, request.form)
+    artifact = _attach(request, bom, data) if request.attach else ""
+    unknown = sum(one.package < 0 for one in bom.files)
+    changed = sum(bool(one.differs) for one in bom.files)
+    return SbomResult(data, len(bom.packages), len(bom.files), unknown, changed, notes, artifact)
+
+
+def bom_of(materials: Materials, request: SbomRequest) -> tuple[Bom, tuple[str, ...]]:
+    """Return the value behind every format, and what a person should know of it."""
+    source, notes = _source(materials.sysroot, request.sysroot)
+    found = {} if source is None else _owners(source, materials)
+    keyed = {(one.database.path, one.key): one for one in found.values()}
+    packages: list[Package] = []
+    numbers: dict[tuple[str, str], int] = {}
+    for key in sorted(keyed):
+        package = keyed[key].package()
+        if package is None:
+            raise SysrootError(f"{key[0]} lists files of {key[1][:80]}, and does not have it")
+        numbers[key] = len(packages)
+        packages.append(package)
+    if source is materials.sysroot:
+        _add_unlisted(materials.sysroot, packages, numbers)
+    files = tuple(_files(materials, found, numbers, packages))
+    here = {one.path for one in files}
+    licences = {
+        numbers[key]: tuple(path for path in one.database.licence_files(one.key) if path in here)
+        for key, one in keyed.items()
+    }
+    release = _release(materials.sysroot)
+    if not release.identity and source is not None:
+        release = _release(source)
+    from rootgen import __version__
+
+    bom = Bom(
+        materials.name,
+        materials.digest,
+        materials.subject,
+        materials.image is not None,
+        request.epoch,
+        __version__,
+        release,
+        materials.programs,
+        bom_packages(packages, release, licences),
+        files,
+    )
+    return bom, (*notes, *_unknown(files))
+
+
+def _source(own: Sysroot, other: str) -> tuple[Sysroot | None, tuple[str, ...]]:
+    """Return the root whose databases are asked: the tree's own, where it has any."""
+    if databases(own):
+        return own, ()
+    lacks = unread(own)
+    notes = (lacks,) if lacks else ()
+    if not other:
+        return None, (*notes, "the tree has no record of packages")
+    sysroot = DirectorySysroot(other)
+    lacks = unread(sysroot)
+    if not databases(sysroot):
+        return None, (*notes, lacks or f"neither the tree nor {other} has a record of packages")
+    told = f"the tree has no record of packages: those of {other}, by path and digest"
+    return sysroot, (*notes, told)
+
+
+def _owners(source: Sysroot, materials: Materials) -> dict[str, Owner]:
+    files = (EntryKind.FILE, EntryKind.HARDLINK)
+    paths = [one.path for one in materials.plan.entries() if one.kind in files]
+    found = owners_of(databases(source), paths)
+    if source is materials.sysroot:
+        return found
+    # Another root's package has this file only where the content is the same.
+    return {
+        path: owner
+        for path, owner in found.items()
+        if _matches(owner, materials.digests[path]) is not False
+    }
+
+
+def _matches(owner: Owner, digests: Digests) -> bool | None:
+    """Tell whether a file is as its package has it; None where the package does not say."""
+    said = owner.database.digests(owner.key).get(owner.path)
+    return None if said is None else digests.get(said.algorithm) == said.value
+
+
+def _add_unlisted(
+    sysroot: Sysroot, packages: list[Package], numbers: dict[tuple[str, str], int]
+) -> None:
+    """Add the packages that a tree's own record has no files of: they are there all the same."""
+    for database in databases(sysroot):
+        for key, package in sorted(database.packages().items()):
+            if package not in packages:
+                numbers[database.path, key] = len(packages)
+                packages.append(package)
+
+
+def _files(
+    materials: Materials,
+    found: Mapping[str, Owner],
+    numbers: Mapping[tuple[str, str], int],
+    packages: list[Package],
+) -> list[BomFile]:
+    files: list[BomFile] = []
+    for entry in materials.plan.entries():
+        digests = materials.digests.get(entry.path)
+        if digests is None:
+            continue
+        owner = found.get(entry.path)
+        number, differs = -1, ""
+        if owner is not None:
+            number = numbers[owner.database.path, owner.key]
+            if _matches(owner, digests) is False:
+                differs, number = packages[number].name, -1
+        reasons = tuple(reason_words(one) for one in materials.reasons.get(entry.path, ()))
+        files.append(
+            BomFile(
+                entry.path,
+                materials.sizes[entry.path],
+                digests["sha256"],
+                digests["sha1"],
+                number,
+                differs,
+                reasons,
+            )
+        )
+    return files
+
+
+def _unknown(files: tuple[BomFile, ...]) -> tuple[str, ...]:
+    unknown = [one.path for one in files if one.package < 0 and not one.differs]
+    changed = [one.path for one in files if one.differs]
+    told = (
+        (unknown, "of no package that is known"),
+        (changed, "not as its package has it"),
+    )
+    return tuple(
+        f"{paths[0]}{f' and {len(paths) - 1} more' if len(paths) > 1 else ''}: {what}"
+        for paths, what in told
+        if paths
+    )
+
+
+def _release(sysroot: Sysroot) -> Release:
+    for path in _RELEASES:
+        data = read_file(sysroot, path, _RELEASE_LIMIT)
+        if data is not None:
+            return parse_release(data)
+    return Release()
+
+
+def _render(bom: Bom, form: str) -> bytes:
+    if form == SPDX:
+        from rootgen.image.spdx import spdx_bytes
+
+        return spdx_bytes(bom)
+    if form == CYCLONEDX:
+        from rootgen.image.cyclonedx import cyclonedx_bytes
+
+        return cyclonedx_bytes(bom)
+    from rootgen.image.provenance import provenance_bytes
+
+    return provenance_bytes(bom)
+
+
+def _attach(request: SbomRequest, bom: Bom, data: bytes) -> str:
+    from rootgen.errors import ImageError
+    from rootgen.image.artifact import attach
+    from rootgen.image.reference import parse_reference
+    from rootgen.image.store import Store
+
+    with Store(request.store) as store, store.adding():
+        subject = store.find(str(parse_reference(request.root)))
+        if subject is None or subject.digest != bom.subject:
+            raise ImageError(f"{request.root} became another image meanwhile")
+        return attach(store, subject, MEDIA_TYPES[request.form], data, bom.time()).digest

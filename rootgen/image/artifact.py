@@ -1,0 +1,78 @@
+"""Artifacts that are about an image: a bill of materials, a provenance.
+
+Each is a manifest with a ``subject`` (image-spec, manifest.md, "Guidelines
+for Artifact Usage"), in a layout's index under no name, where it is found by
+what it is about. A registry answers the same question with its referrers API,
+or under the tag ``sha256-DIGEST`` (distribution-spec, "Referrers Tag Schema").
+"""
+
+from __future__ import annotations
+
+from rootgen.image.descriptor import MANIFEST, Descriptor, oci_media_type
+from rootgen.image.manifest import ImageManifest, Index, index_bytes, manifest_bytes, parse_manifest
+from rootgen.named import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rootgen.image.store import Store
+
+# What an artifact without a config has instead (manifest.md, "Guidance for an Empty Descriptor").
+_EMPTY, _EMPTY_BYTES = "application/vnd.oci.empty.v1+json", b"{}"
+_CREATED = "org.opencontainers.image.created"
+
+
+class Attached(NamedTuple):
+    """An artifact of a store, and the digest of the manifest that it is about."""
+
+    manifest: Descriptor
+    subject: str
+
+
+def attach(
+    store: Store, subject: Descriptor, media_type: str, data: bytes, created: str
+) -> Descriptor:
+    """Keep ``data`` in ``store`` as an artifact about ``subject``; within ``store.adding``.
+
+    The same data about the same image is the same artifact. Raises ImageError.
+    """
+    config = store.write(_EMPTY, _EMPTY_BYTES)
+    layer = store.write(media_type, data)
+    about = Descriptor(oci_media_type(subject.media_type), subject.digest, subject.size)
+    notes = ((_CREATED, created),)
+    manifest = ImageManifest(config, (layer,), notes, media_type, about)
+    written = store.write(MANIFEST, manifest_bytes(manifest))
+    descriptor = written._replace(artifact_type=media_type, annotations=notes)
+    store.attach(descriptor)
+    return descriptor
+
+
+def is_attached(descriptor: Descriptor) -> bool:
+    """Tell whether an index's descriptor is of an artifact under no name."""
+    return bool(descriptor.artifact_type) and not descriptor.name()
+
+
+def attached(store: Store) -> Iterator[Attached]:
+    """Return the artifacts of a store that are about something; raise ImageError."""
+    for one in store.index().manifests:
+        if is_attached(one) and oci_media_type(one.media_type) == MANIFEST:
+            manifest = parse_manifest(store.read(one), one.digest)
+            if manifest.subject is not None:
+                yield Attached(one, manifest.subject.digest)
+
+
+def referrers(store: Store, digest: str) -> tuple[Descriptor, ...]:
+    """Return the artifacts about the manifest ``digest``, as a referrers list names them."""
+    return tuple(one.manifest for one in attached(store) if one.subject == digest)
+
+
+def fallback_tag(digest: str) -> str:
+    """Return the tag under which a registry without a referrers API keeps the list."""
+    return digest.replace(":", "-", 1)
+
+
+def fallback_index(there: Index, own: tuple[Descriptor, ...]) -> bytes:
+    """Return the list that is at the tag, with ``own`` artifacts once each."""
+    new = {one.digest for one in own}
+    kept = tuple(one for one in there.manifests if one.digest not in new)
+    return index_bytes(there._replace(manifests=(*kept, *own)))
