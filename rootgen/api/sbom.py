@@ -8,7 +8,8 @@ from rootgen.api.materials import image_materials, tree_materials
 from rootgen.errors import SysrootError, UsageError
 from rootgen.image.sbom import Bom, BomFile, Release, bom_packages, parse_release
 from rootgen.named import TYPE_CHECKING, NamedTuple
-from rootgen.plan.entry import EntryKind
+from rootgen.plan.entry import EntryKind, ReasonKind
+from rootgen.plan.manifest import MANIFEST_PATH
 from rootgen.report.reason import reason_words
 from rootgen.sysroot.directory import DirectorySysroot
 from rootgen.sysroot.owner import databases, owners_of, unread
@@ -32,6 +33,7 @@ MEDIA_TYPES = {
     SLSA: "application/vnd.in-toto+json",
 }
 _RELEASES = ("/etc/os-release", "/usr/lib/os-release")
+_OURS = frozenset((ReasonKind.SKELETON, ReasonKind.RECORD, ReasonKind.CACHE))
 _RELEASE_LIMIT = 1 << 16
 
 
@@ -85,7 +87,7 @@ def sbom(request: SbomRequest, *, progress: Progress | None = None) -> SbomResul
     bom, notes = bom_of(materials, request)
     data = _render(bom, request.form)
     artifact = _attach(request, bom, data) if request.attach else ""
-    unknown = sum(one.package < 0 for one in bom.files)
+    unknown = len(_of_nobody(bom.files, materials))
     changed = sum(bool(one.differs) for one in bom.files)
     return SbomResult(data, len(bom.packages), len(bom.files), unknown, changed, notes, artifact)
 
@@ -94,7 +96,12 @@ def bom_of(materials: Materials, request: SbomRequest) -> tuple[Bom, tuple[str, 
     """Return the value behind every format, and what a person should know of it."""
     source, notes = _source(materials.sysroot, request.sysroot)
     found = {} if source is None else _owners(source, materials)
-    keyed = {(one.database.path, one.key): one for one in found.values()}
+    # Another root's package is here only where the content of one of its files is the same.
+    keyed = {
+        (one.database.path, one.key): one
+        for path, one in found.items()
+        if source is materials.sysroot or _matches(one, materials.digests[path]) is not False
+    }
     packages: list[Package] = []
     numbers: dict[tuple[str, str], int] = {}
     for key in sorted(keyed):
@@ -105,7 +112,7 @@ def bom_of(materials: Materials, request: SbomRequest) -> tuple[Bom, tuple[str, 
         packages.append(package)
     if source is materials.sysroot:
         _add_unlisted(materials.sysroot, packages, numbers)
-    files = tuple(_files(materials, found, numbers, packages))
+    files = tuple(_files(materials, found, numbers))
     here = {one.path for one in files}
     licences = {
         numbers[key]: tuple(path for path in one.database.licence_files(one.key) if path in here)
@@ -128,7 +135,7 @@ def bom_of(materials: Materials, request: SbomRequest) -> tuple[Bom, tuple[str, 
         bom_packages(packages, release, licences),
         files,
     )
-    return bom, (*notes, *_unknown(files))
+    return bom, (*notes, *_unknown(files, materials))
 
 
 def _source(own: Sysroot, other: str) -> tuple[Sysroot | None, tuple[str, ...]]:
@@ -150,15 +157,7 @@ def _source(own: Sysroot, other: str) -> tuple[Sysroot | None, tuple[str, ...]]:
 def _owners(source: Sysroot, materials: Materials) -> dict[str, Owner]:
     files = (EntryKind.FILE, EntryKind.HARDLINK)
     paths = [one.path for one in materials.plan.entries() if one.kind in files]
-    found = owners_of(databases(source), paths)
-    if source is materials.sysroot:
-        return found
-    # Another root's package has this file only where the content is the same.
-    return {
-        path: owner
-        for path, owner in found.items()
-        if _matches(owner, materials.digests[path]) is not False
-    }
+    return owners_of(databases(source), paths)
 
 
 def _matches(owner: Owner, digests: Digests) -> bool | None:
@@ -182,7 +181,6 @@ def _files(
     materials: Materials,
     found: Mapping[str, Owner],
     numbers: Mapping[tuple[str, str], int],
-    packages: list[Package],
 ) -> list[BomFile]:
     files: list[BomFile] = []
     for entry in materials.plan.entries():
@@ -192,9 +190,11 @@ def _files(
         owner = found.get(entry.path)
         number, differs = -1, ""
         if owner is not None:
-            number = numbers[owner.database.path, owner.key]
             if _matches(owner, digests) is False:
-                differs, number = packages[number].name, -1
+                package = owner.package()
+                differs = owner.key if package is None else package.name
+            else:
+                number = numbers[owner.database.path, owner.key]
         reasons = tuple(reason_words(one) for one in materials.reasons.get(entry.path, ()))
         files.append(
             BomFile(
@@ -210,8 +210,20 @@ def _files(
     return files
 
 
-def _unknown(files: tuple[BomFile, ...]) -> tuple[str, ...]:
-    unknown = [one.path for one in files if one.package < 0 and not one.differs]
+def _of_nobody(files: tuple[BomFile, ...], materials: Materials) -> list[str]:
+    """Return the files of no package; those that rootgen wrote itself are none of anybody's."""
+    known = {MANIFEST_PATH} | {
+        path
+        for path, reasons in materials.reasons.items()
+        if any(reason.kind in _OURS for reason in reasons)
+    }
+    return [
+        one.path for one in files if one.package < 0 and not one.differs and one.path not in known
+    ]
+
+
+def _unknown(files: tuple[BomFile, ...], materials: Materials) -> tuple[str, ...]:
+    unknown = _of_nobody(files, materials)
     changed = [one.path for one in files if one.differs]
     told = (
         (unknown, "of no package that is known"),

@@ -20,7 +20,13 @@ if TYPE_CHECKING:
     from rootgen.plan.plan import Plan
 
 # An entry with one of these is there for itself, the others because of another path.
-_OWN = (ReasonKind.REQUESTED, ReasonKind.PROFILE, ReasonKind.ADDED, ReasonKind.SKELETON)
+_OWN = (
+    ReasonKind.REQUESTED,
+    ReasonKind.PROFILE,
+    ReasonKind.ADDED,
+    ReasonKind.SKELETON,
+    ReasonKind.RECORD,
+)
 
 
 def why(root: str, path: str) -> Why:

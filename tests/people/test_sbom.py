@@ -1,0 +1,305 @@
+"""``make --records`` and ``sbom``: what scanners find, and what others' validators say."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+from spdx_tools.spdx.parser.jsonlikedict.json_like_dict_parser import JsonLikeDictParser
+from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
+
+from tests.people.command import rootgen, succeed
+from tests.people.scanner import scan
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a tree with records and one without, and an image of each."""
+    top = tmp_path_factory.mktemp("sbom")
+    succeed("make", "bash", "ls", "git", "--records", "--out", "full", directory=top)
+    succeed("make", "--bare", "bash", "ls", "--out", "plain", directory=top)
+    succeed("commit", "full", "-t", "git:1", "--store", "store", directory=top)
+    return top
+
+
+def document(*arguments: str, directory: Path, said: str = "") -> dict[str, Any]:
+    """Return what ``sbom`` printed; its words on standard error must begin with ``said``."""
+    done = rootgen("sbom", *arguments, directory=directory)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith(said)
+    written: dict[str, Any] = json.loads(done.stdout)
+    return written
+
+
+def check_spdx(written: dict[str, Any]) -> None:
+    """Have the SPDX project's own library find nothing wrong."""
+    problems = validate_full_spdx_document(JsonLikeDictParser().parse(written))  # type: ignore[no-untyped-call]
+    assert [one.validation_message for one in problems] == []
+
+
+def check_cyclonedx(written: dict[str, Any]) -> None:
+    """Have the official schema allow it, unknown members forbidden."""
+    validator = JsonStrictValidator(SchemaVersion.V1_6)
+    assert validator.validate_str(json.dumps(written)) is None
+
+
+def _path_of(root: Path, name: str) -> Path:
+    """Return where a path of dpkg's is: the root may have merged /usr."""
+    return root / name.lstrip("/")
+
+
+def test_scanners_find_every_package(place: Path) -> None:
+    """By the scanners' rules: the packages that dpkg names, their versions, every file of them."""
+    root = place / "full"
+    release, seen = scan(root)
+    assert release.split()[0] in {"debian", "ubuntu"}
+    assert {"bash", "coreutils", "git", "libc6", "base-files"} <= set(seen)
+    for one in seen.values():
+        query = ["dpkg-query", "-W", "-f", "${Version}\n", one.name]
+        installed = subprocess.run(query, capture_output=True, text=True, check=True)
+        assert one.version in installed.stdout.split()
+        assert one.licence, one.name
+        for name, digest in one.files.items():
+            data = _path_of(root, name).read_bytes()
+            assert hashlib.md5(data, usedforsecurity=False).hexdigest() == digest, name
+    # The other way round: what dpkg says has a file of the tree is there, with that file.
+    listed = {
+        os.path.realpath(f"/{name.lstrip('/')}") for one in seen.values() for name in one.files
+    }
+    for program in ("/usr/bin/bash", "/usr/bin/ls", "/usr/bin/git"):
+        assert os.path.realpath(program) in listed
+    lists = [*_lists(set(seen))]
+    for directory, _, names in os.walk(root):
+        for name in names:
+            path = f"{directory}/{name}"[len(str(root)) :]
+            if not os.path.islink(f"{root}{path}") and {path, path.removeprefix("/usr")} & set(
+                lists
+            ):
+                assert {path, path.removeprefix("/usr")} & {
+                    name for one in seen.values() for name in one.files
+                }, path
+
+
+def _lists(packages: set[str]) -> set[str]:
+    found: set[str] = set()
+    for name in packages:
+        done = subprocess.run(["dpkg", "-L", name], capture_output=True, text=True, check=True)
+        found |= set(done.stdout.splitlines())
+    return found
+
+
+def test_the_same_tree_the_same_record(place: Path, tmp_path: Path) -> None:
+    """Records say nothing of the machine, and check finds them as they were made."""
+    succeed("make", "bash", "ls", "git", "--records", "--out", str(tmp_path / "again"))
+    assert succeed("diff", str(place / "full"), str(tmp_path / "again"), "--times") == ""
+    succeed("check", str(place / "full"))
+    said = succeed("why", str(place / "full"), "/var/lib/dpkg/status.d/bash")
+    assert "record of package bash" in said
+
+
+def test_spdx(place: Path) -> None:
+    """Valid by the SPDX project's library; every file with package, digests, reason."""
+    written = document("full", directory=place)
+    check_spdx(written)
+    files = {one["fileName"]: one for one in written["files"]}
+    (bash,) = (one for name, one in files.items() if name.endswith("/bin/bash"))
+    data = (place / "full" / bash["fileName"]).read_bytes()
+    assert {one["algorithm"]: one["checksumValue"] for one in bash["checksums"]} == {
+        "SHA1": hashlib.sha1(data).hexdigest(),
+        "SHA256": hashlib.sha256(data).hexdigest(),
+    }
+    assert "asked for as bash" in bash["comment"]
+    packages = {one["SPDXID"]: one for one in written["packages"]}
+    (owner,) = (
+        packages[one["spdxElementId"]]["name"]
+        for one in written["relationships"]
+        if one["relatedSpdxElement"] == bash["SPDXID"]
+    )
+    assert owner == "bash"
+    depends = {
+        (packages[one["spdxElementId"]]["name"], packages[one["relatedSpdxElement"]]["name"])
+        for one in written["relationships"]
+        if one["relationshipType"] == "DEPENDS_ON"
+    }
+    assert {("bash", "libc6"), ("git", "zlib1g"), ("bash", "base-files")} <= depends
+    (of_bash,) = (one for one in packages.values() if one["name"] == "bash")
+    assert of_bash["externalRefs"][0]["referenceLocator"].startswith("pkg:deb/debian/bash@")
+    assert "/usr/share/doc/bash/copyright" in of_bash["licenseComments"]
+    regular = [
+        path for path in (place / "full").rglob("*") if path.is_file() and not path.is_symlink()
+    ]
+    assert len(files) == len(regular)
+
+
+def test_cyclonedx(place: Path) -> None:
+    """Valid by the official schema; files stand in their package."""
+    written = document("full", "--format", "cyclonedx", directory=place)
+    check_cyclonedx(written)
+    components = {one["name"]: one for one in written["components"]}
+    inner = {one["name"] for one in components["bash"]["components"]}
+    assert any(name.endswith("/bin/bash") for name in inner)
+    refs = {one["ref"]: one["dependsOn"] for one in written["dependencies"]}
+    assert components["libc6"]["purl"] in refs[components["bash"]["purl"]]
+
+
+def test_without_a_record_the_host_is_asked(place: Path) -> None:
+    """Packages come by path and digest, and a changed file is said to be one."""
+    said = "rootgen: the tree has no record of packages: those of /, by path and digest"
+    written = document("plain", "--format", "cyclonedx", directory=place, said=said)
+    assert {"bash", "coreutils", "libc6"} <= {one["name"] for one in written["components"]}
+    # A file that is not the host's any more is no package's.
+    succeed("make", "--bare", "ls", "--out", "changed", directory=place)
+    program = place / "changed/usr/bin/ls"
+    program.chmod(0o755)
+    program.write_bytes(b"another")
+    changed = rootgen("sbom", "changed", directory=place)
+    assert "/usr/bin/ls: not as its package has it" in changed.stderr
+    comments = [one.get("comment", "") for one in json.loads(changed.stdout)["files"]]
+    assert any("not as package coreutils has it" in one for one in comments)
+
+
+def test_deterministic(place: Path) -> None:
+    """No clock, host or place in it: two copies give the same bytes, and the image its own."""
+    subprocess.run(["cp", "-a", str(place / "full"), str(place / "copy")], check=True)
+    for form in ("spdx", "cyclonedx", "slsa"):
+        one, other = (succeed("sbom", str(place / at), "--format", form) for at in ("full", "copy"))
+        assert one == other
+        assert os.uname().nodename not in one
+        assert str(place) not in one
+
+
+def test_attached(place: Path) -> None:
+    """An artifact about the image goes with it: kept by gc, shown to no one as an image."""
+    store = ("--store", str(place / "artifacts"))
+    succeed("commit", str(place / "full"), "-t", "x/git:1", *store)
+    digest = json.loads(succeed("inspect", "x/git:1", *store))["digest"]
+    for form in ("spdx", "cyclonedx", "slsa"):
+        line = json.loads(
+            succeed("sbom", "x/git:1", "--format", form, "--attach", "--json", *store)
+        )
+        again = json.loads(
+            succeed("sbom", "x/git:1", "--format", form, "--attach", "--json", *store)
+        )
+        assert line == again
+        assert line["unknown"] == again["unknown"]
+        blob = place / "artifacts/blobs/sha256" / line["artifact"].removeprefix("sha256:")
+        manifest = json.loads(blob.read_bytes())
+        assert manifest["subject"]["digest"] == digest
+        (layer,) = manifest["layers"]
+        assert layer["mediaType"] == manifest["artifactType"]
+        data = (place / "artifacts/blobs/sha256" / layer["digest"][7:]).read_bytes()
+        written = json.loads(data)
+        if form == "slsa":
+            assert written["subject"] == [{"name": "x/git:1", "digest": {"sha256": digest[7:]}}]
+        else:
+            {"spdx": check_spdx, "cyclonedx": check_cyclonedx}[form](written)
+    index = json.loads((place / "artifacts/index.json").read_text())
+    assert len(index["manifests"]) == 4
+    assert len(json.loads(succeed("images", "--json", *store))["images"]) == 1
+    assert "0 blobs removed" in succeed("gc", *store)
+    succeed("store", "verify", *store)
+    copied = ["skopeo", "copy", "--quiet", f"oci:{place}/artifacts:x/git:1", f"oci:{place}/c:i"]
+    subprocess.run(copied, check=True)
+    succeed("rm", "x/git:1", *store)
+    succeed("gc", *store)
+    assert os.listdir(place / "artifacts/blobs/sha256") == []
+    assert json.loads((place / "artifacts/index.json").read_text())["manifests"] == []
+
+
+def test_provenance(place: Path) -> None:
+    """An in-toto statement: the tree's manifest, and every package and file with its digest."""
+    written = document("full", "--format", "slsa", directory=place)
+    manifest = (place / "full/var/lib/rootgen/manifest.json").read_bytes()
+    assert written["_type"] == "https://in-toto.io/Statement/v1"
+    assert written["subject"][0]["digest"] == {"sha256": hashlib.sha256(manifest).hexdigest()}
+    assert written["predicateType"] == "https://slsa.dev/provenance/v1"
+    materials = written["predicate"]["buildDefinition"]["resolvedDependencies"]
+    found = [one for one in materials if one["uri"].endswith("#usr/bin/git")]
+    assert [one["digest"]["sha256"] for one in found] == [
+        hashlib.sha256((place / "full/usr/bin/git").read_bytes()).hexdigest()
+    ]
+
+
+def test_alpine(tmp_path: Path) -> None:
+    """An Alpine root's record has only what is here, and its own sbom reads it."""
+    root = tmp_path / "alpine"
+    for name, data in {
+        "lib/apk/db/installed": "P:tool\nV:1-r0\nA:x86_64\nL:MIT\nF:usr/bin\nR:tool\nR:absent\n\n"
+        "P:other\nV:1\nA:noarch\nF:etc\nR:else\n\n",
+        "usr/bin/tool": "#!/bin/sh\n",
+        "bin/sh": "",
+        "etc/alpine-release": "3.20.0\n",
+        "etc/os-release": "ID=alpine\nVERSION_ID=3.20.0\n",
+    }.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(data)
+    subprocess.run(["cp", "/bin/busybox", str(root / "bin/sh")], check=True)
+    (root / "usr/bin/tool").chmod(0o755)
+    options = ("--sysroot", "alpine", "--records", "--out", "tree")
+    succeed("make", "tool", *options, directory=tmp_path)
+    record = (tmp_path / "tree/lib/apk/db/installed").read_text()
+    assert record == "P:tool\nV:1-r0\nA:x86_64\nL:MIT\nF:usr/bin\nR:tool\n\n"
+    assert (tmp_path / "tree/etc/alpine-release").is_file()
+    written = document("tree", "--format", "cyclonedx", directory=tmp_path)
+    check_cyclonedx(written)
+    tool = next(one for one in written["components"] if one["name"] == "tool")
+    assert tool["purl"] == "pkg:apk/alpine/tool@1-r0?arch=x86_64&distro=alpine-3.20.0"
+    assert [one["name"] for one in tool["components"]] == ["/usr/bin/tool"]
+    check_spdx(document("tree", directory=tmp_path))
+
+
+@pytest.mark.parametrize("form", ["spdx", "cyclonedx"])
+def test_odd_names(tmp_path: Path, form: str) -> None:
+    """Names with newlines and bytes that are no UTF-8 are escaped, and nothing is lost."""
+    tree = tmp_path / "tree"
+    (tree / "var/lib/dpkg").mkdir(parents=True)
+    (tree / "var/lib/dpkg/status").write_bytes(
+        b"Package: a\nVersion: 1\nMaintainer: \xff\x1b[2J <x>\nArchitecture: all\n"
+    )
+    for name in (b"new\nline", b"caf\xe9", b'quo"te', b"back\\slash"):
+        (tree / os.fsdecode(name)).write_bytes(b"")
+    written = document("tree", "--format", form, "--sysroot", "", directory=tmp_path)
+    {"spdx": check_spdx, "cyclonedx": check_cyclonedx}[form](written)
+    text = json.dumps(written)
+    text.encode("utf-8")
+    assert "new\\nline" in text
+    assert "caf\\\\xe9" in text
+    assert b"/caf\xe9".hex() in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (("tree", "--attach"), 2, "is a directory: only to an image"),
+        (("none:1", "--store", "st"), 1, "store"),
+        (("tree", "--json"), 2, "--json and the document cannot both"),
+        (("tree", "--out", "there"), 2, "there is there already"),
+    ],
+)
+def test_mistakes(tmp_path: Path, arguments: tuple[str, ...], status: int, said: str) -> None:
+    """What cannot be is one message."""
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "there").write_text("")
+    done = rootgen("sbom", *arguments, directory=tmp_path)
+    assert done.returncode == status
+    assert said in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_lying_record(tmp_path: Path) -> None:
+    """A tree whose database calls a package by a path is an error that says so."""
+    status = tmp_path / "tree/var/lib/dpkg/status"
+    status.parent.mkdir(parents=True)
+    status.write_text("Package: ../../etc/passwd\nVersion: 1\n")
+    done = rootgen("sbom", "tree", directory=tmp_path)
+    assert done.returncode == 1
+    assert "'../../etc/passwd' is no name of a package" in done.stderr
