@@ -5,22 +5,25 @@ from __future__ import annotations
 import os
 
 from rootgen.api.materials import image_materials, tree_materials
-from rootgen.errors import SysrootError, UsageError
+from rootgen.errors import UsageError
 from rootgen.image.sbom import Bom, BomFile, Release, bom_packages, parse_release
+from rootgen.ldso.cache import CACHE_PATH
 from rootgen.named import TYPE_CHECKING, NamedTuple
-from rootgen.plan.entry import EntryKind, ReasonKind
+from rootgen.plan.entry import EntryKind
 from rootgen.plan.manifest import MANIFEST_PATH
+from rootgen.plan.skeleton import files as skeleton_files
 from rootgen.report.reason import reason_words
 from rootgen.sysroot.directory import DirectorySysroot
+from rootgen.sysroot.dpkg import STATUS_D
 from rootgen.sysroot.owner import databases, owners_of, unread
 from rootgen.sysroot.package import read_file
+from rootgen.sysroot.rpm import MANIFEST as RPM_MANIFEST
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-    from rootgen.api.materials import Digests, Materials
+    from rootgen.api.materials import Materials
     from rootgen.sysroot.owner import Owner
-    from rootgen.sysroot.package import Package
     from rootgen.sysroot.port import Sysroot
 
     Progress = Callable[[str, int, int], None]
@@ -33,7 +36,6 @@ MEDIA_TYPES = {
     SLSA: "application/vnd.in-toto+json",
 }
 _RELEASES = ("/etc/os-release", "/usr/lib/os-release")
-_OURS = frozenset((ReasonKind.SKELETON, ReasonKind.RECORD, ReasonKind.CACHE))
 _RELEASE_LIMIT = 1 << 16
 
 
@@ -87,7 +89,7 @@ def sbom(request: SbomRequest, *, progress: Progress | None = None) -> SbomResul
     bom, notes = bom_of(materials, request)
     data = _render(bom, request.form)
     artifact = _attach(request, bom, data) if request.attach else ""
-    unknown = len(_of_nobody(bom.files, materials))
+    unknown = len(_of_nobody(bom.files))
     changed = sum(bool(one.differs) for one in bom.files)
     return SbomResult(data, len(bom.packages), len(bom.files), unknown, changed, notes, artifact)
 
@@ -95,32 +97,24 @@ def sbom(request: SbomRequest, *, progress: Progress | None = None) -> SbomResul
 def bom_of(materials: Materials, request: SbomRequest) -> tuple[Bom, tuple[str, ...]]:
     """Return the value behind every format, and what a person should know of it."""
     source, notes = _source(materials.sysroot, request.sysroot)
-    found = {} if source is None else _owners(source, materials)
-    # Another root's package is here only where the content of one of its files is the same.
-    keyed = {
-        (one.database.path, one.key): one
-        for path, one in found.items()
-        if source is materials.sysroot or _matches(one, materials.digests[path]) is not False
-    }
-    packages: list[Package] = []
-    numbers: dict[tuple[str, str], int] = {}
-    for key in sorted(keyed):
-        package = keyed[key].package()
-        if package is None:
-            raise SysrootError(f"{key[0]} lists files of {key[1][:80]}, and does not have it")
-        numbers[key] = len(packages)
-        packages.append(package)
-    if source is materials.sysroot:
-        _add_unlisted(materials.sysroot, packages, numbers)
-    files = tuple(_files(materials, found, numbers))
-    here = {one.path for one in files}
-    licences = {
-        numbers[key]: tuple(path for path in one.database.licence_files(one.key) if path in here)
-        for key, one in keyed.items()
-    }
     release = _release(materials.sysroot)
     if not release.identity and source is not None:
         release = _release(source)
+    found = {} if source is None else _owners(source, materials)
+    changed = _changed(found, materials)
+    # Another root's package is here only where one of its files is; one of our own record always.
+    keyed = {
+        (one.database.path, one.key): one.package()
+        for path, one in found.items()
+        if source is materials.sysroot or path not in changed
+    }
+    for database in databases(materials.sysroot):
+        keyed |= {(database.path, key): one for key, one in database.packages().items()}
+    numbers = {key: number for number, key in enumerate(sorted(keyed))}
+    files = tuple(_files(materials, found, changed, numbers))
+    packages = bom_packages(
+        [keyed[key] for key in numbers], release, _licences(materials, found, numbers)
+    )
     from rootgen import __version__
 
     bom = Bom(
@@ -132,10 +126,10 @@ def bom_of(materials: Materials, request: SbomRequest) -> tuple[Bom, tuple[str, 
         __version__,
         release,
         materials.programs,
-        bom_packages(packages, release, licences),
+        packages,
         files,
     )
-    return bom, (*notes, *_unknown(files, materials))
+    return bom, (*notes, *_unknown(files))
 
 
 def _source(own: Sysroot, other: str) -> tuple[Sysroot | None, tuple[str, ...]]:
@@ -160,70 +154,76 @@ def _owners(source: Sysroot, materials: Materials) -> dict[str, Owner]:
     return owners_of(databases(source), paths)
 
 
-def _matches(owner: Owner, digests: Digests) -> bool | None:
-    """Tell whether a file is as its package has it; None where the package does not say."""
-    said = owner.database.digests(owner.key).get(owner.path)
-    return None if said is None else digests.get(said.algorithm) == said.value
+def _changed(found: Mapping[str, Owner], materials: Materials) -> set[str]:
+    """Return the paths of files that are not what their packages say; most do not say of all."""
+    groups: dict[tuple[str, str], list[tuple[str, Owner]]] = {}
+    for path, owner in found.items():
+        groups.setdefault((owner.database.path, owner.key), []).append((path, owner))
+    changed: set[str] = set()
+    for group in groups.values():
+        owner = group[0][1]
+        stated = owner.database.digests(owner.key)
+        for path, one in group:
+            said = stated.get(one.path)
+            if said is not None and materials.digests[path].get(said.algorithm) != said.value:
+                changed.add(path)
+    return changed
 
 
-def _add_unlisted(
-    sysroot: Sysroot, packages: list[Package], numbers: dict[tuple[str, str], int]
-) -> None:
-    """Add the packages that a tree's own record has no files of: they are there all the same."""
-    for database in databases(sysroot):
-        for key, package in sorted(database.packages().items()):
-            if package not in packages:
-                numbers[database.path, key] = len(packages)
-                packages.append(package)
+def _licences(
+    materials: Materials, found: Mapping[str, Owner], numbers: Mapping[tuple[str, str], int]
+) -> dict[int, tuple[str, ...]]:
+    """Return the licence files that are here, by the number of their package."""
+    licences: dict[int, tuple[str, ...]] = {}
+    for owner in found.values():
+        number = numbers.get((owner.database.path, owner.key), -1)
+        if number not in licences:
+            licences[number] = tuple(
+                path
+                for path in owner.database.licence_files(owner.key)
+                if materials.sysroot.lookup(path) is not None
+            )
+    return licences
 
 
 def _files(
     materials: Materials,
     found: Mapping[str, Owner],
+    changed: set[str],
     numbers: Mapping[tuple[str, str], int],
-) -> list[BomFile]:
-    files: list[BomFile] = []
+) -> Iterator[BomFile]:
     for entry in materials.plan.entries():
         digests = materials.digests.get(entry.path)
         if digests is None:
             continue
         owner = found.get(entry.path)
         number, differs = -1, ""
-        if owner is not None:
-            if _matches(owner, digests) is False:
-                package = owner.package()
-                differs = owner.key if package is None else package.name
-            else:
-                number = numbers[owner.database.path, owner.key]
+        if owner is not None and entry.path in changed:
+            differs = owner.package().name
+        elif owner is not None:
+            number = numbers[owner.database.path, owner.key]
         reasons = tuple(reason_words(one) for one in materials.reasons.get(entry.path, ()))
-        files.append(
-            BomFile(
-                entry.path,
-                materials.sizes[entry.path],
-                digests["sha256"],
-                digests["sha1"],
-                number,
-                differs,
-                reasons,
-            )
+        size = materials.sizes[entry.path]
+        yield BomFile(
+            entry.path, size, digests["sha256"], digests["sha1"], number, differs, reasons
         )
-    return files
 
 
-def _of_nobody(files: tuple[BomFile, ...], materials: Materials) -> list[str]:
-    """Return the files of no package; those that rootgen wrote itself are none of anybody's."""
-    known = {MANIFEST_PATH} | {
-        path
-        for path, reasons in materials.reasons.items()
-        if any(reason.kind in _OURS for reason in reasons)
-    }
+def _of_nobody(files: tuple[BomFile, ...]) -> list[str]:
+    """Return the files of no package, without those that rootgen makes itself."""
+    ours = {MANIFEST_PATH, CACHE_PATH, RPM_MANIFEST, *(one.path for one in skeleton_files((), ""))}
     return [
-        one.path for one in files if one.package < 0 and not one.differs and one.path not in known
+        one.path
+        for one in files
+        if one.package < 0
+        and not one.differs
+        and one.path not in ours
+        and not one.path.startswith(f"{STATUS_D}/")
     ]
 
 
-def _unknown(files: tuple[BomFile, ...], materials: Materials) -> tuple[str, ...]:
-    unknown = _of_nobody(files, materials)
+def _unknown(files: tuple[BomFile, ...]) -> tuple[str, ...]:
+    unknown = _of_nobody(files)
     changed = [one.path for one in files if one.differs]
     told = (
         (unknown, "of no package that is known"),

@@ -31,9 +31,9 @@ def image_plan(
     """Return what an engine would have on disk after it unpacked the image; files have digests.
 
     Every blob and every diff ID is verified. ``progress`` is called with a
-    phase, the bytes read and their total; ``keep`` (that of
-    ``read_archive``) with every file of every layer, also one that a layer above hides. Raises ImageError,
-    LayerError.
+    phase, the bytes read and their total; ``keep`` (that of ``read_archive``)
+    with every file of every layer, also one that a layer above hides. Raises
+    ImageError, LayerError.
     """
     plan, done = Plan(), 0
     total = sum(one.size for one in manifest.layers)

@@ -8,8 +8,11 @@ packages of which a file is here are recorded, and of their files only those.
 
 from __future__ import annotations
 
+from collections import Counter
+
 from rootgen.errors import SysrootError
 from rootgen.named import TYPE_CHECKING
+from rootgen.plan.collect import Skipped
 from rootgen.plan.entry import Entry, EntryKind, FromSysroot, Inline, Reason, ReasonKind
 from rootgen.plan.rules import real_target
 from rootgen.sysroot.apk import lines_with
@@ -48,6 +51,9 @@ def add_records(collection: Collection, sysroot: Sysroot) -> None:
         if found is not None and found.node.kind is Kind.FILE:
             collection.add(found, Reason(ReasonKind.RECORD, "", "the distribution"))
     all_of_them = databases(sysroot)
+    if not all_of_them:
+        why = f"{sysroot.name} has no database of dpkg, apk or rpm"
+        collection.skipped.append(Skipped("records of packages", why))
     owners = _with_licences(collection, sysroot, all_of_them)
     for database in all_of_them:
         own = {path: one for path, one in owners.items() if one.database is database}
@@ -83,9 +89,7 @@ def _with_licences(
             if (owner.database.path, owner.key) in seen:
                 continue
             seen.add((owner.database.path, owner.key))
-            package = owner.package()
-            name = owner.key if package is None else package.name
-            reason = Reason(ReasonKind.RECORD, name, "its licence")
+            reason = Reason(ReasonKind.RECORD, owner.package().name, "its licence")
             for path in owner.database.licence_files(owner.key):
                 licence = sysroot.lookup(path)
                 if licence is not None and licence.node.kind is Kind.FILE:
@@ -109,12 +113,7 @@ def _entries(database: Database, owners: Mapping[str, Owner]) -> Iterator[Entry]
     listed: dict[str, set[str]] = {}
     for owner in owners.values():
         listed.setdefault(owner.key, set()).add(owner.path)
-    packages = {}
-    for key in sorted(listed):
-        package = database.packages().get(key)
-        if package is None:
-            raise SysrootError(f"{database.path} lists files of {key[:80]}, and does not have it")
-        packages[key] = package
+    packages = {key: database.packages()[key] for key in sorted(listed)}
     managers = {package.manager for package in packages.values()}
     if "deb" in managers:
         yield from _dpkg(database, packages, listed)
@@ -131,9 +130,9 @@ def _entries(database: Database, owners: Mapping[str, Owner]) -> Iterator[Entry]
 def _dpkg(
     database: Database, packages: Mapping[str, Package], listed: Mapping[str, set[str]]
 ) -> Iterator[Entry]:
-    names = [package.name for package in packages.values()]
+    names = Counter(package.name for package in packages.values())
     for key, package in packages.items():
-        own = package.name if names.count(package.name) == 1 else key
+        own = package.name if names[package.name] == 1 else key
         here = listed[key]
         yield _record(f"{STATUS_D}/{own}", status_stanza(package.record, here), package.name)
         digests = database.digests(key)

@@ -6,9 +6,11 @@ from rootgen.errors import SysrootError
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sysroot.package import (
     PACKAGES_LIMIT,
+    Allowance,
     Digest,
     Diversion,
     Package,
+    blocks,
     check_word,
     read_file,
     text,
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 _PLACES = ("/lib/apk/db/installed", "/usr/lib/apk/db/installed")
 _SHA1 = "Q1"
 _SHA1_BYTES = 20
+# The longest of Alpine, with all its files, has 2 MB.
+_RECORD_LIMIT = 16 << 20
 
 
 class _Installed(NamedTuple):
@@ -43,6 +47,7 @@ class Apk:
         self.path = there[0] if there else _PLACES[0]
         self._there = bool(there)
         self._all: dict[str, _Installed] | None = None
+        self._packages: dict[str, Package] | None = None
 
     def is_there(self) -> bool:
         """Tell whether the root has such a database."""
@@ -50,7 +55,9 @@ class Apk:
 
     def packages(self) -> Mapping[str, Package]:
         """Return the installed packages, by name."""
-        return {key: one.package for key, one in self._installed().items()}
+        if self._packages is None:
+            self._packages = {key: one.package for key, one in self._installed().items()}
+        return self._packages
 
     def lists(self) -> Iterator[tuple[str, bytes]]:
         """Return what each package has."""
@@ -73,14 +80,15 @@ class Apk:
     def _installed(self) -> dict[str, _Installed]:
         if self._all is None:
             where = f"{self.path} in {self._sysroot.name}"
-            self._all = {}
-            for record in (read_file(self._sysroot, self.path) or b"").split(b"\n\n"):
-                if not record.strip():
-                    continue
-                one = _parse(record.strip(b"\n") + b"\n", where)
-                self._all[one.package.name] = one
-                if len(self._all) > PACKAGES_LIMIT:
+            found: dict[str, _Installed] = {}
+            allowance = Allowance(where)
+            data = read_file(self._sysroot, self.path) or b""
+            for record in blocks(data, _RECORD_LIMIT, where):
+                one = _parse(record, allowance, where)
+                found[one.package.name] = one
+                if len(found) > PACKAGES_LIMIT:
                     raise SysrootError(f"{where}: too many packages")
+            self._all = found
         return self._all
 
 
@@ -105,28 +113,31 @@ def lines_with(record: bytes, paths: frozenset[str]) -> bytes:
     return b"\n".join(kept)
 
 
-def _parse(record: bytes, where: str) -> _Installed:
+def _parse(record: bytes, allowance: Allowance, where: str) -> _Installed:
     fields: dict[bytes, bytes] = {}
     paths: list[bytes] = []
     digests: dict[str, Digest] = {}
-    directory = path = ""
+    directory, path = b"/", ""
     for line in record.split(b"\n"):
         key, value = line[:2], line[2:]
         if key == b"F:":
-            directory = text(value)
+            directory = b"/%s/" % value if value else b"/"
         elif key == b"R:":
-            path = _path(directory, text(value))
-            paths.append(path.encode("utf-8", "surrogateescape"))
+            paths.append(allowance.path(directory, value))
+            path = text(paths[-1])
         elif key == b"Z:":
             digest = _sha1(text(value))
             if digest and path:
                 digests[path] = digest
         elif key[1:] == b":":
             fields.setdefault(key[:1], value)
-    return _Installed(_package(fields, record, where), tuple(paths), digests)
+    package = _package(fields, record, allowance, where)
+    return _Installed(package, tuple(paths), digests)
 
 
-def _package(fields: Mapping[bytes, bytes], record: bytes, where: str) -> Package:
+def _package(
+    fields: Mapping[bytes, bytes], record: bytes, allowance: Allowance, where: str
+) -> Package:
     name = check_word(text(fields.get(b"P", b"")), "name", where)
     return Package(
         "apk",
@@ -136,16 +147,18 @@ def _package(fields: Mapping[bytes, bytes], record: bytes, where: str) -> Packag
         source=text(fields.get(b"o", b"")),
         supplier=text(fields.get(b"m", b"")),
         licence=text(fields.get(b"L", b"")),
-        depends=tuple((one,) for one in _names(fields.get(b"D", b""))),
-        provides=_names(fields.get(b"p", b"")),
+        depends=tuple((one,) for one in _names(fields.get(b"D", b""), allowance)),
+        provides=tuple(_names(fields.get(b"p", b""), allowance)),
         record=record,
     )
 
 
-def _names(value: bytes) -> tuple[str, ...]:
+def _names(value: bytes, allowance: Allowance) -> Iterator[str]:
     """Return the names of a list of dependencies, without versions; ``!name`` is a conflict."""
-    words = (text(one) for one in value.split(b" ") if one and not one.startswith(b"!"))
-    return tuple(_unversioned(word) for word in words)
+    for word in value.split(b" "):
+        if word and not word.startswith(b"!"):
+            allowance.take(len(word))
+            yield _unversioned(text(word))
 
 
 def _unversioned(word: str) -> str:

@@ -11,9 +11,11 @@ from rootgen.errors import SysrootError
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sysroot.package import (
     PACKAGES_LIMIT,
+    TEXT_LIMIT,
     Digest,
     Diversion,
     Package,
+    blocks,
     check_word,
     read_file,
     text,
@@ -28,8 +30,10 @@ if TYPE_CHECKING:
 ADMIN = "/var/lib/dpkg"
 STATUS_D = f"{ADMIN}/status.d"
 CHECKSUMS = ".md5sums"
-# The lists of a large Debian have 60 MB in all.
-_TOTAL_LIMIT = 512 << 20
+# The lists of a large Debian have 60 MB in all, the longest 3; the longest stanza is of 50 KB.
+_LIST_LIMIT, _LISTS_LIMIT = 16 << 20, 512 << 20
+_STANZA_LIMIT, _STANZAS_LIMIT = 1 << 20, 32 << 20
+_DIVERSIONS_LIMIT = 4 << 20
 # dpkg(1): what is left of a package in these states is no file but configuration.
 _GONE = frozenset(("not-installed", "config-files"))
 _MD5_DIGITS = 32
@@ -59,45 +63,48 @@ class Dpkg:
         return any(self._sysroot.lookup(path) is not None for path in (f"{ADMIN}/status", STATUS_D))
 
     def packages(self) -> Mapping[str, Package]:
-        """Return the installed packages, by name and by ``name:architecture``."""
+        """Return the installed packages by ``name:architecture``."""
         if self._packages is None:
-            self._packages = {}
+            found: dict[str, Package] = {}
             for where, data in self._stanzas():
                 package = package_of(parse_stanza(data), data, where)
                 if package is not None:
-                    self._packages.setdefault(package.name, package)
-                    self._packages[f"{package.name}:{package.architecture}"] = package
+                    found.setdefault(f"{package.name}:{package.architecture}", package)
+            self._packages = found
         return self._packages
 
     def lists(self) -> Iterator[tuple[str, bytes]]:
-        """Return what each package has, by the names of its list."""
-        left = _TOTAL_LIMIT
+        """Return what each package has, by the names of its list.
+
+        A package that was removed, and not purged, has a list of what its
+        configuration was: that is no package's any more.
+        """
+        left = _LISTS_LIMIT
+        # Those of which there may be one for each architecture have it in the names of their files.
+        keys = {package.name: key for key, package in reversed([*self.packages().items()])}
+        keys |= {key: key for key in self.packages()}
         for directory, suffix in ((f"{ADMIN}/info", ".list"), (STATUS_D, CHECKSUMS)):
             for name in self._names(directory):
-                if not name.endswith(suffix):
+                key = keys.get(name.removesuffix(suffix))
+                if not name.endswith(suffix) or key is None:
                     continue
-                data = read_file(self._sysroot, f"{directory}/{name}") or b""
-                left -= len(data)
-                if left < 0:
-                    raise SysrootError(
-                        f"{directory} in {self._sysroot.name}: too much in its lists"
-                    )
-                key = name.removesuffix(suffix)
                 if suffix == CHECKSUMS:
                     data = b"".join(b"%s\n" % _encoded(path) for path in self.digests(key))
-                yield key, data
+                else:
+                    data = read_file(self._sysroot, f"{directory}/{name}", _LIST_LIMIT) or b""
+                left -= len(data)
+                if left < 0:
+                    raise SysrootError(f"{directory} in {self._sysroot.name}: too long lists")
+                yield key, data if data.endswith(b"\n") else data + b"\n"
 
     def digests(self, key: str) -> Mapping[str, Digest]:
         """Return the MD5 of each file, and of the configuration files as they were shipped."""
-        found: dict[str, Digest] = {}
-        package = self.packages().get(key)
-        if package is not None:
-            found |= _conffiles(parse_stanza(package.record).get("conffiles"))
-        for place in self._checksums(key):
-            data = read_file(self._sysroot, place)
-            if data is not None:
-                found |= _checksums(data)
-                break
+        found = _conffiles(parse_stanza(self.packages()[key].record).get("conffiles"))
+        for directory in (STATUS_D, f"{ADMIN}/info"):
+            for name in (key, key.partition(":")[0]):
+                data = read_file(self._sysroot, f"{directory}/{name}{CHECKSUMS}", _LIST_LIMIT)
+                if data is not None:
+                    return found | _checksums(data)
         return found
 
     def licence_files(self, key: str) -> tuple[str, ...]:
@@ -106,7 +113,8 @@ class Dpkg:
 
     def diversions(self) -> tuple[Diversion, ...]:
         """Return dpkg's diversions: three lines each."""
-        lines = (read_file(self._sysroot, f"{ADMIN}/diversions") or b"").split(b"\n")
+        data = read_file(self._sysroot, f"{ADMIN}/diversions", _DIVERSIONS_LIMIT)
+        lines = (data or b"").split(b"\n")
         return tuple(
             Diversion(text(path), text(elsewhere), text(package))
             for path, elsewhere, package in zip(lines[::3], lines[1::3], lines[2::3], strict=False)
@@ -116,25 +124,14 @@ class Dpkg:
         places = [f"{ADMIN}/status"]
         names = self._names(STATUS_D)
         places += [f"{STATUS_D}/{one}" for one in names if not one.endswith(CHECKSUMS)]
-        count = 0
+        left, count = _STANZAS_LIMIT, PACKAGES_LIMIT
         for place in places:
-            data = read_file(self._sysroot, place) or b""
-            for stanza in data.split(b"\n\n"):
-                if stanza.strip():
-                    count += 1
-                    if count > PACKAGES_LIMIT:
-                        raise SysrootError(f"{place} in {self._sysroot.name}: too many packages")
-                    yield place, stanza.strip(b"\n") + b"\n"
-
-    def _checksums(self, key: str) -> Iterator[str]:
-        """Return where a package's checksums may be: Multi-Arch names its files so or so."""
-        name, _, architecture = key.partition(":")
-        package = self.packages().get(key)
-        if package is not None:
-            architecture = package.architecture
-        for directory in (STATUS_D, f"{ADMIN}/info"):
-            yield f"{directory}/{name}:{architecture}{CHECKSUMS}"
-            yield f"{directory}/{name}{CHECKSUMS}"
+            data = read_file(self._sysroot, place, TEXT_LIMIT) or b""
+            for stanza in blocks(data, _STANZA_LIMIT, f"{place} in {self._sysroot.name}"):
+                left, count = left - len(stanza), count - 1
+                if left < 0 or count < 0:
+                    raise SysrootError(f"{place} in {self._sysroot.name}: too many packages")
+                yield place, stanza
 
     def _names(self, directory: str) -> list[str]:
         found = self._sysroot.lookup(directory)
@@ -145,17 +142,16 @@ class Dpkg:
 
 def parse_stanza(data: bytes) -> Stanza:
     """Return the fields of one stanza; lines that are none are passed over, as scanners do."""
-    fields: list[tuple[str, bytes]] = []
+    fields: list[tuple[str, list[bytes]]] = []
     for line in data.split(b"\n"):
         if line[:1] in {b" ", b"\t"}:
             if fields:
-                name, value = fields[-1]
-                fields[-1] = (name, b"%s\n%s" % (value, line))
+                fields[-1][1].append(line)
             continue
-        name_of, colon, value = line.partition(b":")
+        name, colon, value = line.partition(b":")
         if colon:
-            fields.append((text(name_of).lower(), value.strip()))
-    return Stanza(tuple(fields))
+            fields.append((text(name).lower(), [value.strip()]))
+    return Stanza(tuple((name, b"\n".join(lines)) for name, lines in fields))
 
 
 def package_of(stanza: Stanza, record: bytes, where: str) -> Package | None:

@@ -5,6 +5,8 @@ Read within bounds: a database is as hostile as anything else in a root.
 
 from __future__ import annotations
 
+from io import BytesIO
+
 from rootgen.errors import SysrootError
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sysroot.apk import Apk
@@ -35,9 +37,9 @@ class Owner(NamedTuple):
     key: str
     path: str
 
-    def package(self) -> Package | None:
-        """Return what the database says of the package; None where it only lists its files."""
-        return self.database.packages().get(self.key)
+    def package(self) -> Package:
+        """Return what the database says of the package."""
+        return self.database.packages()[self.key]
 
 
 class Owners:
@@ -45,27 +47,27 @@ class Owners:
 
     def __init__(self, sysroot: Sysroot) -> None:
         """Read nothing yet."""
-        self._sysroot = sysroot
+        self._databases = databases(sysroot)
 
     def package(self, path: str) -> str | None:
         """Return the package that has ``path``, or None."""
         try:
-            owner = owners_of(databases(self._sysroot), (path,)).get(path)
+            owner = owners_of(self._databases, (path,)).get(path)
         except SysrootError:
             return None
-        return None if owner is None else _name(owner)
+        return None if owner is None else owner.package().name
 
     def suggest(self, name: str) -> Owned | None:
         """Return a package that has a file called ``name`` anywhere, or None."""
         wanted = b"/" + name.encode("utf-8", "surrogateescape") + b"\n"
         try:
-            for database in databases(self._sysroot):
+            for database in self._databases:
                 for key, data in database.lists():
                     at = data.find(wanted)
                     if at >= 0:
                         start = data.rfind(b"\n", 0, at) + 1
                         path = data[start : at + len(wanted) - 1].decode("utf-8", "replace")
-                        return Owned(_name(Owner(database, key, path)), path)
+                        return Owned(database.packages()[key].name, path)
         except SysrootError:
             return None
         return None
@@ -97,51 +99,44 @@ def owners_of(found: Iterable[Database], paths: Iterable[str]) -> dict[str, Owne
 
 
 def _owners_in(database: Database, paths: tuple[str, ...]) -> dict[str, Owner]:
-    diverted = {one.elsewhere: one.path for one in database.diversions()}
-    diverting = {one.path: one.package for one in database.diversions()}
+    diversions = database.diversions()
+    diverted = {one.elsewhere: one.path for one in diversions}
+    diverting = {one.path: one.package for one in diversions}
     # By what a list may say: which path that is of, and how near it is to it.
     spelled: dict[bytes, list[tuple[str, int]]] = {}
     for path in paths:
         for rank, spelling in enumerate(_spellings(path)):
             listed = diverted.get(spelling, spelling)
-            spelled.setdefault(_encoded(listed), []).append((path, rank))
+            spelled.setdefault(b"%s\n" % _encoded(listed), []).append((path, rank))
     names = set(spelled)
-    best: dict[str, tuple[int, str, bytes]] = {}
+    best: dict[str, tuple[int, str, str]] = {}
     for key, data in database.lists():
-        for line in names.intersection(data.split(b"\n")):
+        lines = names.intersection(BytesIO(data))
+        # A list tells no directory from a link to one: what has something in it is a directory,
+        # whatever stands there in this root.
+        above = {line.rpartition(b"/")[0] for line in BytesIO(data)} if lines else set()
+        for line in lines:
+            listed = line[:-1].decode("utf-8", "surrogateescape")
             for path, rank in spelled[line]:
-                # A list tells no directory from a link to one: what has something beneath it
-                # is a directory, whatever stands there in this root.
-                beneath = data.find(b"\n%s/" % line) >= 0
-                if beneath or not _is_its(key, path, line, diverted, diverting):
-                    continue
-                candidate = (rank, key, line)
-                best[path] = min(best.get(path, candidate), candidate)
-    return {
-        path: Owner(database, key, line.decode("utf-8", "surrogateescape"))
-        for path, (_, key, line) in best.items()
-    }
+                if line[:-1] not in above and _is_its(key, path, listed, diverted, diverting):
+                    candidate = (rank, key, listed)
+                    best[path] = min(best.get(path, candidate), candidate)
+    return {path: Owner(database, key, listed) for path, (_, key, listed) in best.items()}
 
 
 def _is_its(
-    key: str, path: str, line: bytes, diverted: dict[str, str], diverting: dict[str, str]
+    key: str, path: str, listed: str, diverted: dict[str, str], diverting: dict[str, str]
 ) -> bool:
-    """Tell whether what a package lists as ``line`` lies at ``path`` (dpkg-divert(1)).
+    """Tell whether what a package lists as ``listed`` lies at ``path`` (dpkg-divert(1)).
 
     At a diverted path lies the diverting package's own file, and the others'
     elsewhere.
     """
-    listed = line.decode("utf-8", "surrogateescape")
     if listed not in diverting:
         return True
     mine = key.partition(":")[0] == diverting[listed] != _BY_ADMINISTRATOR
     elsewhere = any(diverted.get(one) == listed for one in _spellings(path))
     return mine != elsewhere
-
-
-def _name(owner: Owner) -> str:
-    package = owner.package()
-    return owner.key.partition(":")[0] if package is None else package.name
 
 
 def _spellings(path: str) -> Iterator[str]:

@@ -16,10 +16,15 @@ if TYPE_CHECKING:
 
     from rootgen.sysroot.port import Sysroot
 
-# dpkg's status of a whole Debian has 3 MB, Alpine's database 10, the longest list of files 5.
+# dpkg's status of a large Debian has 6 MB, Alpine's database 10.
 TEXT_LIMIT = 64 << 20
 PACKAGES_LIMIT = 200_000
-_WORD_LIMIT = 255
+# So much of memory may the paths, relations and digests of one database take, each with what
+# Python needs for it: a large Fedora has 600,000 files.
+_ALLOWANCE, _EACH = 1 << 30, 512
+_PATH_MAX = 4096  # <linux/limits.h>
+# What goes before and behind it in the name of a file is within NAME_MAX.
+_WORD_LIMIT = 240
 _SHOWN = 60
 
 
@@ -75,7 +80,7 @@ class Database(Protocol):
         """Return the installed packages by key; raise SysrootError for a malformed database."""
 
     def lists(self) -> Iterator[tuple[str, bytes]]:
-        """Return for each key the absolute paths it has, each ended by a newline."""
+        """Return for each key of ``packages`` the absolute paths it has, each with a newline."""
 
     def digests(self, key: str) -> Mapping[str, Digest]:
         """Return what a package's regular files are, by path; those without a digest lack."""
@@ -85,6 +90,51 @@ class Database(Protocol):
 
     def diversions(self) -> tuple[Diversion, ...]:
         """Return what lies elsewhere than its package says."""
+
+
+class Allowance:
+    """What one database may still take: a few bytes of it can stand for long paths."""
+
+    def __init__(self, where: str) -> None:
+        """Begin with all of it; ``where`` is for the message."""
+        self._where = where
+        self._left = _ALLOWANCE
+
+    def take(self, size: int) -> None:
+        """Take what a value of ``size`` bytes needs; raise SysrootError past the end."""
+        self._left -= size + _EACH
+        if self._left < 0:
+            raise SysrootError(f"{self._where}: more than a database of packages has")
+
+    def path(self, directory: bytes, name: bytes) -> bytes:
+        """Return the path of a file; raise SysrootError for one that can be none."""
+        size = len(directory) + len(name)
+        if size > _PATH_MAX:
+            raise SysrootError(f"{self._where}: a path of {size} bytes")
+        self.take(size)
+        return directory + name
+
+
+def blocks(data: bytes, limit: int, where: str) -> Iterator[bytes]:
+    """Return what stands between empty lines, each with its end; raise SysrootError past ``limit``.
+
+    ``limit`` is in bytes, of one of them.
+    """
+    from io import BytesIO
+
+    lines: list[bytes] = []
+    size = 0
+    for line in BytesIO(data):
+        if line != b"\n":
+            lines.append(line)
+            size += len(line)
+            if size > limit:
+                raise SysrootError(f"{where}: an entry of more than {limit} bytes")
+        elif lines:
+            yield b"".join(lines)
+            lines, size = [], 0
+    if lines:
+        yield b"".join(lines).rstrip(b"\n") + b"\n"
 
 
 def read_file(sysroot: Sysroot, path: str, limit: int = TEXT_LIMIT) -> bytes | None:

@@ -6,11 +6,14 @@ to sqlite, and nothing is written, neither a journal nor a lock.
 
 from __future__ import annotations
 
+from io import BytesIO
+
 from rootgen.errors import SysrootError
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sysroot import rpm_header as header
 from rootgen.sysroot.package import (
     PACKAGES_LIMIT,
+    Allowance,
     Digest,
     Diversion,
     Package,
@@ -57,6 +60,7 @@ class Rpm:
         self._sqlite = next((path for path in places if _is_file(sysroot, path)), "")
         self.path = self._sqlite or MANIFEST
         self._all: dict[str, _Installed] | None = None
+        self._packages: dict[str, Package] | None = None
 
     def is_there(self) -> bool:
         """Tell whether the root has such a database."""
@@ -72,7 +76,9 @@ class Rpm:
 
     def packages(self) -> Mapping[str, Package]:
         """Return the installed packages by ``name-version-release.architecture``."""
-        return {key: one.package for key, one in self._installed().items()}
+        if self._packages is None:
+            self._packages = {key: one.package for key, one in self._installed().items()}
+        return self._packages
 
     def lists(self) -> Iterator[tuple[str, bytes]]:
         """Return what each package has."""
@@ -93,26 +99,37 @@ class Rpm:
 
     def _installed(self) -> dict[str, _Installed]:
         if self._all is None:
-            self._all = {}
+            found: dict[str, _Installed] = {}
             for one in self._read():
                 package = one.package
                 key = f"{package.name}-{package.version}.{package.architecture}"
-                self._all.setdefault(key, one)
+                found.setdefault(key, one)
+                if len(found) > PACKAGES_LIMIT:
+                    raise SysrootError(f"{self.path} in {self._sysroot.name}: too many packages")
+            self._all = found
         return self._all
 
     def _read(self) -> Iterator[_Installed]:
         where = f"{self.path} in {self._sysroot.name}"
+        allowance = Allowance(where)
         if self._sqlite:
+            log = self._sysroot.lookup(f"{self._sqlite}-wal")
+            if log is not None and log.node.size:
+                raise SysrootError(
+                    f"{where}: what was changed last is not in it yet, but in its write-ahead log",
+                    hint="let rpm write it: `rpm -q rpm` as root",
+                )
             data = read_file(self._sysroot, self._sqlite, _DATABASE_LIMIT) or b""
             for blob in _blobs(data, where):
                 try:
-                    yield _of_header(parse_header(blob), where)
+                    yield _of_header(parse_header(blob), allowance, where)
                 except SysrootError as error:
                     raise SysrootError(f"{where}: a header is malformed: {error.what}") from error
             return
-        for line in (read_file(self._sysroot, MANIFEST) or b"").split(b"\n"):
-            if line:
-                yield _Installed(_of_line(line, where))
+        for line in BytesIO(read_file(self._sysroot, MANIFEST) or b""):
+            if line != b"\n":
+                allowance.take(len(line))
+                yield _Installed(_of_line(line.rstrip(b"\n"), where))
 
 
 def manifest_line(package: Package) -> str:
@@ -137,7 +154,8 @@ def _blobs(data: bytes, where: str) -> Iterator[bytes]:
         raise SysrootError(f"{where}: this Python has no sqlite3 to read it with") from error
     # A database in memory cannot have a write-ahead log (sqlite3_deserialize): bytes 18 and 19
     # (Database File Format, 1.3) say that it has none. rpm leaves an empty one behind.
-    data = data[:18] + b"\x01\x01" + data[20:]
+    image = bytearray(data)
+    image[18:20] = b"\x01\x01"
     steps = 0
 
     def too_long() -> bool:
@@ -147,17 +165,26 @@ def _blobs(data: bytes, where: str) -> Iterator[bytes]:
 
     connection = sqlite3.connect(":memory:")
     try:
-        connection.deserialize(data)
+        connection.deserialize(image)
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _BLOB_LIMIT)
         connection.set_progress_handler(too_long, _STEP)
+        # sqlite.org/security.html, "Untrusted SQLite Database Files".
         connection.execute("PRAGMA trusted_schema=OFF")
-        kinds = connection.execute("SELECT type FROM sqlite_master WHERE name='Packages'")
-        if [kind for (kind,) in kinds] != ["table"]:
+        connection.execute("PRAGMA cell_size_check=ON")
+        # A view computes, and so does a virtual table, which has no page of its own.
+        kinds = connection.execute(
+            "SELECT type = 'table' AND rootpage > 0 FROM sqlite_master WHERE name = 'Packages'"
+        )
+        if [bool(kind) for (kind,) in kinds] != [True]:
             raise SysrootError(f"{where}: it has no table Packages")
         rows = connection.execute("SELECT blob FROM Packages ORDER BY hnum")
-        for number, (blob,) in enumerate(rows):
-            if number >= PACKAGES_LIMIT or not isinstance(blob, bytes):
-                raise SysrootError(f"{where}: too many packages, or what are none")
+        left = _DATABASE_LIMIT
+        for (blob,) in rows:
+            if not isinstance(blob, bytes):
+                raise SysrootError(f"{where}: its table Packages has something else")
+            left -= len(blob)
+            if left < 0:  # rows can share their pages
+                raise SysrootError(f"{where}: it says more than it has")
             yield blob
     except (sqlite3.Error, MemoryError, OverflowError) as error:
         raise SysrootError(f"{where}: sqlite cannot read it: {error}") from error
@@ -165,7 +192,7 @@ def _blobs(data: bytes, where: str) -> Iterator[bytes]:
         connection.close()
 
 
-def _of_header(one: Header, where: str) -> _Installed:
+def _of_header(one: Header, allowance: Allowance, where: str) -> _Installed:
     name = check_word(one.text(header.NAME), "name", where)
     version = f"{one.text(header.VERSION)}-{one.text(header.RELEASE)}"
     package = Package(
@@ -178,12 +205,12 @@ def _of_header(one: Header, where: str) -> _Installed:
         "",
         one.text(header.VENDOR),
         one.text(header.LICENCE),
-        tuple((text(each),) for each in dict.fromkeys(one.texts(header.REQUIRE_NAME))),
-        tuple(text(each) for each in dict.fromkeys(one.texts(header.PROVIDE_NAME))),
+        tuple((each,) for each in _names(one, header.REQUIRE_NAME, allowance)),
+        tuple(_names(one, header.PROVIDE_NAME, allowance)),
         size=_first(one, header.SIZE),
         built=_first(one, header.BUILD_TIME),
     )
-    paths = _paths(one)
+    paths = tuple(_paths(one, allowance))
     flags = one.numbers(header.FILE_FLAGS)
     licences = (
         path for path, flag in zip(paths, flags, strict=False) if flag & header.LICENCE_FLAG
@@ -191,13 +218,20 @@ def _of_header(one: Header, where: str) -> _Installed:
     return _Installed(package, paths, _digests(one, paths), tuple(map(text, licences)))
 
 
-def _paths(one: Header) -> tuple[bytes, ...]:
+def _names(one: Header, tag: int, allowance: Allowance) -> Iterator[str]:
+    for name in dict.fromkeys(one.texts(tag)):
+        allowance.take(len(name))
+        yield text(name)
+
+
+def _paths(one: Header, allowance: Allowance) -> Iterator[bytes]:
     directories = one.texts(header.DIRECTORY_NAMES)
     indexes = one.numbers(header.DIRECTORY_INDEXES)
     names = one.texts(header.BASE_NAMES)
     if len(indexes) != len(names) or any(index >= len(directories) for index in indexes):
         raise SysrootError("its files are in directories that it does not name")
-    return tuple(directories[at] + name for at, name in zip(indexes, names, strict=True))
+    for at, name in zip(indexes, names, strict=True):
+        yield allowance.path(directories[at], name)
 
 
 def _digests(one: Header, paths: tuple[bytes, ...]) -> dict[str, Digest]:

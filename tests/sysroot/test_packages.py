@@ -80,19 +80,20 @@ def test_dpkg(tmp_path: Path) -> None:
         "var/lib/dpkg/info/bash.md5sums": MD5 + b"  bin/bash\n",
     })  # fmt: skip
     (dpkg,) = databases(root)
-    assert set(dpkg.packages()) == {"bash", "bash:amd64"}
-    bash = dpkg.packages()["bash"]
+    assert set(dpkg.packages()) == {"bash:amd64"}
+    bash = dpkg.packages()["bash:amd64"]
     assert bash[:4] == ("deb", "bash", "5.2-1+b1", "amd64")
     assert (bash.source, bash.source_version) == ("bash-src", "5.2-1")
     assert bash.depends == (("libc6",), ("base-files",), ("debianutils", "other"))
     assert bash.provides == ("sh-like",)
-    assert {path: one.value[:4] for path, one in dpkg.digests("bash").items()} == {
+    assert {path: one.value[:4] for path, one in dpkg.digests("bash:amd64").items()} == {
         "/bin/bash": "7210", "/etc/bash.bashrc": "8926", "/etc/old": "8926",
     }  # fmt: skip
     # Both spellings of a merged-/usr; a directory is nobody's.
     owners = owners_of((dpkg,), ("/usr/bin/bash", "/etc/bash.bashrc", "/bin", "/usr/bin/other"))
     assert {path: (one.key, one.path) for path, one in owners.items()} == {
-        "/usr/bin/bash": ("bash", "/bin/bash"), "/etc/bash.bashrc": ("bash", "/etc/bash.bashrc"),
+        "/usr/bin/bash": ("bash:amd64", "/bin/bash"),
+        "/etc/bash.bashrc": ("bash:amd64", "/etc/bash.bashrc"),
     }  # fmt: skip
     assert Owners(root).package("/usr/bin/bash") == "bash"
 
@@ -107,7 +108,7 @@ def test_diverted(tmp_path: Path) -> None:
         "var/lib/dpkg/info/bash.list": b"/bin/sh\n",
     })  # fmt: skip
     owners = owners_of(databases(root), ("/bin/sh", "/bin/sh.distrib", "/usr/bin/sh"))
-    assert {path: one.key for path, one in owners.items()} == {
+    assert {path: one.package().name for path, one in owners.items()} == {
         "/bin/sh": "dash", "/bin/sh.distrib": "bash", "/usr/bin/sh": "dash",
     }  # fmt: skip
 
@@ -280,5 +281,5 @@ def test_names_that_are_not_utf_8(tmp_path: Path) -> None:
         "var/lib/dpkg/status": BASH,
         "var/lib/dpkg/info/bash.list": b"/usr/caf\xe9\n",
     })  # fmt: skip
-    assert owners_of((Dpkg(root),), ("/usr/caf\udce9",))["/usr/caf\udce9"].key == "bash"
+    assert owners_of((Dpkg(root),), ("/usr/caf\udce9",))["/usr/caf\udce9"].key == "bash:amd64"
     assert not Apk(root).is_there()
