@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from rootgen.api.make import MakeRequest, MakeResult, make
     from rootgen.api.pack import PackRequest, PackResult, pack
     from rootgen.api.run import ImageName
+    from rootgen.api.sbom import SbomRequest, SbomResult, sbom
     from rootgen.api.why import why
     from rootgen.errors import RootgenError
     from rootgen.sandbox.options import Bind, IoLimit, Options, Port, Rlimit
@@ -51,6 +52,8 @@ __all__ = [
     "Rlimit",
     "RootgenError",
     "build",
+    "SbomRequest",
+    "SbomResult",
     "chains_to",
     "check",
     "dependents",
@@ -62,6 +65,7 @@ __all__ = [
     "pack_bundle",
     "retained",
     "run",
+    "sbom",
     "why",
 ]
 __version__ = "0.1.0"
@@ -86,6 +90,8 @@ _PLACES = {
     "Rlimit": "rootgen.sandbox.options",
     "RootgenError": "rootgen.errors",
     "build": "rootgen.api.build",
+    "SbomRequest": "rootgen.api.sbom",
+    "SbomResult": "rootgen.api.sbom",
     "chains_to": "rootgen.api.deps_graph",
     "check": "rootgen.api.check",
     "dependents": "rootgen.api.deps_graph",
@@ -97,6 +103,7 @@ _PLACES = {
     "pack_bundle": "rootgen.api.bundle",
     "retained": "rootgen.api.deps_graph",
     "run": "rootgen.api.launched",
+    "sbom": "rootgen.api.sbom",
     "why": "rootgen.api.why",
 }
 

@@ -15,6 +15,8 @@
 ``diff``       two trees → what makes one of the other
 ``pack``       a tree → one file (tar, …), with the manifest's owners
 ``bundle``     a tree and a command → a directory for an OCI runtime
+``sbom``       a tree or image → what it consists of, for others' tools
+``materials``  what that is made of: digests, reasons, the tree's own records
 ``profile``    the shipped profiles, and the mistakes of any
 ``targets``    what people type → paths within the root that is read
 ``lacking``    what was not found → one message

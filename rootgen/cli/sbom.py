@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import ExitStack
 
 from rootgen.api.sbom import FORMATS, SbomRequest
 from rootgen.api.sbom import sbom as sbom_of
@@ -43,30 +44,38 @@ def sbom(
 
     With --attach it becomes an artifact about the image, in the store.
     """
-    if as_json and not (attach or out):
+    if not attach and not out:
+        out = STDOUT
+    if as_json and out == STDOUT:
         raise OptionError("--json and the document cannot both go to standard output: see --out")
     epoch = source_date_epoch(os.environ) or 0
     request = SbomRequest(root, form, store_path(store), sysroot, epoch, attach)
-    with ProgressLine(sys.stderr, os.environ) as progress:
-        result = sbom_of(request, progress=progress)
-    write_notes(printable(note) for note in result.notes)
-    if out and out != STDOUT:
-        with OutputFile(out, force=force) as output:
+    with ExitStack() as stack:
+        # Whether it can be written there is seen before anything is read.
+        output = stack.enter_context(OutputFile(out, force=force)) if _is_file(out) else None
+        with ProgressLine(sys.stderr, os.environ) as progress:
+            result = sbom_of(request, progress=progress)
+        if output is not None:
             output.write(result.data)
             output.commit()
-    elif out or not attach:
+    write_notes(printable(note) for note in result.notes)
+    if out == STDOUT:
         sys.stdout.flush()
         sys.stdout.buffer.write(result.data)
         return
     if as_json:
-        counts = result._replace(data=b"")._asdict() | {"notes": list(result.notes)}
+        counts = result._asdict()
         del counts["data"]
         write_json({"rootgen": 1, "command": "sbom", "format": form, "out": out or None, **counts})
         return
     parts = [count_words(result.packages, "package"), count_words(result.files, "file")]
-    where = [out] if out else []
+    where = [printable(out)] if out else []
     where += [f"attached as {short_digest(result.artifact)}"] if result.artifact else []
     write_lines([f"{printable(root)}: {', '.join(parts)}; {', '.join(where)}"])
+
+
+def _is_file(out: str) -> bool:
+    return out not in {"", STDOUT}
 
 
 COMMAND = Command(
@@ -82,7 +91,7 @@ COMMAND = Command(
         Option(("--out",), "out", metavar="FILE", help="Write it there, not to standard output."),
         Option(
             ("--sysroot",), "sysroot", metavar="DIR", default="/", shown=True,
-            help="Whose packages are asked where ROOT has no record of them.",
+            help="Whose packages are asked where ROOT has no record of them; nobody's if empty.",
         ),
         STORE,
         flag("--attach", "Attach it to the image, in the store."),

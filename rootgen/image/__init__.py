@@ -10,6 +10,9 @@ call an image. ``document`` reads JSON that nobody vouches for.
 ``store`` is an OCI image layout directory, shared by processes; ``blob`` its contents, read and
 written; ``reuse`` what of it was packed of what; ``unpacked`` the layers of it that launches stack.
 
+``sbom`` is what a tree or image consists of, which ``spdx``, ``cyclonedx`` and ``provenance``
+(SLSA) write in others' forms; ``artifact`` keeps one in the store, about an image.
+
 What is packed into one file goes through ``compress`` to an ``output``; ``cpio`` is the format of
 an ``initramfs``, whose first process is in ``init/`` (tar is ``layer/write``).
 """

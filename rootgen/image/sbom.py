@@ -7,6 +7,7 @@ the host, the user or the clock.
 
 from __future__ import annotations
 
+from rootgen.errors import SysrootError
 from rootgen.named import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from rootgen.sysroot.package import Package
 
 TOOL = "rootgen"
+# A whole Debian desktop has 30,000.
+_DEPENDS_LIMIT = 4_000_000
 # Package URL, "Rules for each purl component": what is not encoded.
 _UNRESERVED = ".-_~:"
 
@@ -119,7 +122,11 @@ def purl_of(package: Package, release: Release) -> str:
 def bom_packages(
     packages: Sequence[Package], release: Release, licences: Mapping[int, tuple[str, ...]]
 ) -> tuple[BomPackage, ...]:
-    """Return packages with their URLs, and with what they depend on among themselves."""
+    """Return packages with their URLs, and with what they depend on among themselves.
+
+    Raises SysrootError where each is said to need all the others.
+    """
+    left = _DEPENDS_LIMIT
     provided: dict[str, set[int]] = {}
     for number, package in enumerate(packages):
         for name in (package.name, *package.provides):
@@ -128,6 +135,9 @@ def bom_packages(
     for number, package in enumerate(packages):
         wanted = {name for group in package.depends for name in group}
         found = {one for name in wanted for one in provided.get(name, ())} - {number}
+        left -= len(found)
+        if left < 0:
+            raise SysrootError(f"over {_DEPENDS_LIMIT} dependencies among {len(packages)} packages")
         purl = purl_of(package, release)
         made.append(BomPackage(package, purl, tuple(sorted(found)), licences.get(number, ())))
     return tuple(made)

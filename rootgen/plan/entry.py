@@ -48,7 +48,7 @@ class ReasonKind(Enum):
     SKELETON = "skeleton"  # the standard directories and files
     CACHE = "cache"  # ld.so.cache, for `by`
     BASE = "base"  # of the base, which says no other reason
-    RECORD = "record"  # what scanners read, of the package `by`
+    RECORD = "record"  # what scanners read, of the package `by` or of all
 
 
 class Reason(NamedTuple):

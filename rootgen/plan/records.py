@@ -89,7 +89,8 @@ def _with_licences(
             if (owner.database.path, owner.key) in seen:
                 continue
             seen.add((owner.database.path, owner.key))
-            reason = Reason(ReasonKind.RECORD, owner.package().name, "its licence")
+            name = owner.package().name
+            reason = Reason(ReasonKind.RECORD, name, f"package {name}: its licence")
             for path in owner.database.licence_files(owner.key):
                 licence = sysroot.lookup(path)
                 if licence is not None and licence.node.kind is Kind.FILE:
@@ -121,10 +122,10 @@ def _entries(database: Database, owners: Mapping[str, Owner]) -> Iterator[Entry]
         records = (
             lines_with(package.record, frozenset(listed[key])) for key, package in packages.items()
         )
-        yield _record(database.path, b"".join(b"%s\n" % one for one in records), "")
+        yield _record(database.path, b"".join(b"%s\n" % one for one in records))
     if "rpm" in managers:
         lines = "".join(f"{manifest_line(package)}\n" for package in packages.values())
-        yield _record(MANIFEST, _encoded(lines), "")
+        yield _record(MANIFEST, _encoded(lines))
 
 
 def _dpkg(
@@ -168,8 +169,8 @@ def _conffile(line: bytes) -> str:
     return line.strip().partition(b" ")[0].decode("utf-8", "surrogateescape")
 
 
-def _record(path: str, data: bytes, package: str) -> Entry:
-    reason = Reason(ReasonKind.RECORD, package, "what scanners read")
+def _record(path: str, data: bytes, package: str = "") -> Entry:
+    reason = Reason(ReasonKind.RECORD, package, "" if package else "the packages")
     return Entry(
         path, EntryKind.FILE, 0o644, size=len(data), content=Inline(data), reasons=(reason,)
     )

@@ -26,7 +26,7 @@ _CLAUSES = {
     ReasonKind.SKELETON: ("standard in every root file system",) * 2,
     ReasonKind.CACHE: ("tells the loader where {by} is",) * 2,
     ReasonKind.BASE: ("of the base",) * 2,
-    ReasonKind.RECORD: ("record of package {by}", "record of package {by}: {detail}"),
+    ReasonKind.RECORD: ("record of package {by}", "record of {detail}"),
 }
 
 

@@ -91,6 +91,7 @@ def test_every_member_of_json_is_in_the_formats(
         "images": ["images", "--json", "--store", store],
         "history": ["history", "a:1", "--json", "--store", store],
         "inspect": ["inspect", "a:1", "--store", store],
+        "sbom": ["sbom", tree, "--json", "--out", str(tmp_path / "bom")],
         "gc": ["gc", "--json", "--store", store],
         "store verify": ["store", "verify", "--json", "--store", store],
         "run --explain": ["run", "--explain", "--json", tree, "--", "true"],

@@ -106,6 +106,18 @@ def test_the_same_tree_the_same_record(place: Path, tmp_path: Path) -> None:
     assert "record of package bash" in said
 
 
+def test_an_image_with_records(place: Path) -> None:
+    """``make -t`` brings them as well; over a base it says that it does not."""
+    store = ("--store", "tagged")
+    succeed("make", "ls", "--records", "-t", "ls:1", *store, directory=place)
+    written = document("ls:1", "--format", "cyclonedx", *store, directory=place)
+    assert {"coreutils", "libc6"} <= {one["name"] for one in written["components"]}
+    options = ("--records", "--base", "full", "--out", "more")
+    done = rootgen("make", "ls", *options, directory=place)
+    assert done.returncode == 2
+    assert "--records does not go with --base" in done.stderr
+
+
 def test_spdx(place: Path) -> None:
     """Valid by the SPDX project's library; every file with package, digests, reason."""
     written = document("full", directory=place)
@@ -282,6 +294,7 @@ def test_odd_names(tmp_path: Path, form: str) -> None:
         (("tree", "--attach"), 2, "is a directory: only to an image"),
         (("none:1", "--store", "st"), 1, "store"),
         (("tree", "--json"), 2, "--json and the document cannot both"),
+        (("tree", "--json", "--out", "-"), 2, "--json and the document cannot both"),
         (("tree", "--out", "there"), 2, "there is there already"),
     ],
 )

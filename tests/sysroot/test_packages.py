@@ -6,6 +6,7 @@ import os
 import sqlite3
 import struct
 import subprocess
+import time
 from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -113,6 +114,30 @@ def test_diverted(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_removed_and_not_purged(tmp_path: Path) -> None:
+    """What a removed package left listed is of the package that has it now."""
+    root = write(tmp_path, {
+        "var/lib/dpkg/status": GONE + b"\n" + BASH,
+        "var/lib/dpkg/info/gone.list": b"/etc/bash.bashrc\n/etc/gone\n",
+        "var/lib/dpkg/info/bash.list": b"/etc/bash.bashrc",
+    })  # fmt: skip
+    owners = owners_of(databases(root), ("/etc/bash.bashrc", "/etc/gone"))
+    assert {path: one.key for path, one in owners.items()} == {"/etc/bash.bashrc": "bash:amd64"}
+
+
+def test_one_package_twice(tmp_path: Path) -> None:
+    """A root with both forms of dpkg's database has each package once."""
+    root = write(tmp_path, {
+        "var/lib/dpkg/status": BASH,
+        "var/lib/dpkg/status.d/bash": BASH,
+        "var/lib/dpkg/status.d/bash.md5sums": MD5 + b"  bin/bash\n",
+        "var/lib/dpkg/info/bash:amd64.list": b"/bin/bash\n",
+    })  # fmt: skip
+    (dpkg,) = databases(root)
+    assert [key for key, _ in dpkg.lists()] == ["bash:amd64", "bash:amd64"]
+    assert list(dpkg.packages()) == ["bash:amd64"]
+
+
 def test_apk(tmp_path: Path) -> None:
     """Alpine's one file, and its form with only some files."""
     root = write(tmp_path, {"lib/apk/db/installed": MUSL})
@@ -199,6 +224,11 @@ def test_rpm(tmp_path: Path) -> None:
         ({"var/lib/rpm/rpmdb.sqlite": b"SQLite format 3\0" + b"\xff" * 200}, "cannot read it"),
         ({"var/lib/rpm/rpmdb.sqlite": b""}, "not a database"),
         ({MANIFEST: b"only\ttwo\n"}, "a line of 2 fields"),
+        ({"var/lib/rpm/rpmdb.sqlite": b"", "var/lib/rpm/rpmdb.sqlite-wal": b"x"}, "write-ahead"),
+        # What is short to say and long to keep, or to join again and again.
+        ({"lib/apk/db/installed": b"P:a\nV:1\nF:" + b"d" * 5000 + b"\nR:x\n"}, "path of 5003"),
+        ({"lib/apk/db/installed": b"P:a\nV:1\nD:" + b"a " * 2_100_000}, "more than a database"),
+        ({"var/lib/dpkg/status": b"Package: a\n" + b" x\n" * 400_000}, "entry of more than"),
     ],
 )
 def test_lies(tmp_path: Path, files: dict[str, bytes], said: str) -> None:
@@ -208,7 +238,7 @@ def test_lies(tmp_path: Path, files: dict[str, bytes], said: str) -> None:
     with pytest.raises(SysrootError, match=said) as caught:
         found.packages()
     assert next(iter(files)).rpartition("/")[2] in str(caught.value)
-    assert str(caught.value).isprintable()
+    assert caught.value.what.isprintable()
     assert Owners(root).package("/usr/bin/bash") is None
 
 
@@ -235,6 +265,41 @@ def test_an_endless_view_is_no_table(tmp_path: Path) -> None:
     """What computes without end instead of being data is refused."""
     with pytest.raises(SysrootError, match="no table Packages"):
         _sqlite(tmp_path, ENDLESS).packages()
+
+
+def test_a_virtual_table_is_no_table(tmp_path: Path) -> None:
+    """What a module of sqlite makes up is refused: the module is never called."""
+    with pytest.raises(SysrootError, match="no table Packages"):
+        _sqlite(tmp_path, "CREATE VIRTUAL TABLE Packages USING fts4(hnum, blob)").packages()
+
+
+def test_a_directory_of_many_files(tmp_path: Path) -> None:
+    """One long directory name, a million files in it: refused before they are joined."""
+    directory, count = b"/" + b"d" * 4000 + b"/", 300_000
+    names = b"".join(b"%d\0" % number for number in range(count))
+    data = b"a\x001\x001\0" + directory + b"\0" + names
+    data += b"\0" * (-len(data) % 4)
+    indexes = len(data)
+    data += b"\0\0\0\0" * count
+    start = 6 + len(directory) + 1
+    tags = ((1000, 6, 0, 1), (1001, 6, 2, 1), (1002, 6, 4, 1), (1118, 8, 6, 1),
+            (1117, 8, start, count), (1116, 4, indexes, count))  # fmt: skip
+    blob = struct.pack(">II", len(tags), len(data))
+    blob += b"".join(struct.pack(">IIII", *tag) for tag in tags) + data
+    with pytest.raises(SysrootError, match="more than a database"):
+        _sqlite(tmp_path, TABLE, blob=blob).packages()
+
+
+def test_a_long_list_costs_what_it_is_long(tmp_path: Path) -> None:
+    """Every line of a list asked for at once: linear, not the square of it."""
+    paths = [f"/usr/share/many/{number:07}/file" for number in range(100_000)]
+    root = write(tmp_path, {
+        "var/lib/dpkg/status": BASH,
+        "var/lib/dpkg/info/bash.list": "\n".join(paths).encode(),
+    })  # fmt: skip
+    start = time.process_time()
+    assert len(owners_of(databases(root), paths)) == len(paths)
+    assert time.process_time() - start < 10
 
 
 @pytest.mark.parametrize(
