@@ -2,14 +2,13 @@
 
 Each is a manifest with a ``subject`` (image-spec, manifest.md, "Guidelines
 for Artifact Usage"), in a layout's index under no name, where it is found by
-what it is about. A registry answers the same question with its referrers API,
-or under the tag ``sha256-DIGEST`` (distribution-spec, "Referrers Tag Schema").
+what it is about.
 """
 
 from __future__ import annotations
 
 from rootgen.image.descriptor import MANIFEST, Descriptor, oci_media_type
-from rootgen.image.manifest import ImageManifest, Index, index_bytes, manifest_bytes, parse_manifest
+from rootgen.image.manifest import ImageManifest, manifest_bytes, parse_manifest
 from rootgen.named import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -59,20 +58,3 @@ def attached(store: Store) -> Iterator[Attached]:
             manifest = parse_manifest(store.read(one), one.digest)
             if manifest.subject is not None:
                 yield Attached(one, manifest.subject.digest)
-
-
-def referrers(store: Store, digest: str) -> tuple[Descriptor, ...]:
-    """Return the artifacts about the manifest ``digest``, as a referrers list names them."""
-    return tuple(one.manifest for one in attached(store) if one.subject == digest)
-
-
-def fallback_tag(digest: str) -> str:
-    """Return the tag under which a registry without a referrers API keeps the list."""
-    return digest.replace(":", "-", 1)
-
-
-def fallback_index(there: Index, own: tuple[Descriptor, ...]) -> bytes:
-    """Return the list that is at the tag, with ``own`` artifacts once each."""
-    new = {one.digest for one in own}
-    kept = tuple(one for one in there.manifests if one.digest not in new)
-    return index_bytes(there._replace(manifests=(*kept, *own)))
