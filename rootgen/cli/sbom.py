@@ -28,7 +28,7 @@ def sbom(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Tell what ROOT, a directory or an image of the store, consists of.
+    """Tell what ROOTFS, a tree, or an IMAGE of the store consists of.
 
     \b
       rootgen sbom ./rootfs > rootfs.spdx.json
@@ -91,7 +91,7 @@ COMMAND = Command(
         Option(("--out",), "out", metavar="FILE", help="Write it there, not to standard output."),
         Option(
             ("--sysroot",), "sysroot", metavar="DIR", default="/", shown=True,
-            help="Whose packages are asked where ROOT has no record of them; nobody's if empty.",
+            help="Whose packages are asked where there is no record of them; nobody's if empty.",
         ),
         STORE,
         flag("--attach", "Attach it to the image, in the store."),
