@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     Progress = Callable[[str, int, int], None]
 
 _LARGEST_MANIFEST = 512 << 20
-_SQUASHFS = b"hsqs"
 
 
 class OpenedBase(NamedTuple):
@@ -129,6 +128,7 @@ def _as_roots(plan: Plan) -> Plan:
 
 
 def _of_archive(path: str, *, everything: bool) -> Base:
+    from rootgen.image.squashfs_reader import MAGIC, squashfs_as_tar
     from rootgen.layer.apply import apply_layer
     from rootgen.layer.read import read_archive
     from rootgen.rootfs.kept import Kept
@@ -136,22 +136,17 @@ def _of_archive(path: str, *, everything: bool) -> Base:
     kept = Kept(everything=everything)
     try:
         with open(path, "rb") as file:
-            _refuse_squashfs(path, file.peek(len(_SQUASHFS)))
-            archive = read_archive(file.read, keep=kept.keep)
+            if file.peek(len(MAGIC)).startswith(MAGIC):
+                with squashfs_as_tar(path) as read:
+                    archive = read_archive(read, keep=kept.keep)
+            else:
+                archive = read_archive(file.read, keep=kept.keep)
     except OSError as error:
         raise LayerError(f"cannot read the base {path}: {error.strerror}") from error
     except LayerError as error:
         raise LayerError(f"{path}: {error.what}", why=error.why, hint=error.hint) from error
     kept.settle(archive)
     return kept_base(path, apply_layer(Plan(), archive), kept)
-
-
-def _refuse_squashfs(path: str, head: bytes) -> None:
-    if head.startswith(_SQUASHFS):
-        raise LayerError(
-            "a squashfs is not read as a base",
-            hint=f"unpack it (unsquashfs -d DIR {path}), and name the directory",
-        )
 
 
 def _base(name: str, plan: Plan, contents: Contents, manifest: Manifest | None = None) -> Base:

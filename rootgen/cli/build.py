@@ -82,7 +82,7 @@ COMMAND = Command(
         Option(("-t", "--tag"), "tag", metavar="NAME:TAG", help="What the image is called."),
         Option(
             ("--base",), "base", metavar="BASE",
-            help="Begin with BASE: an image of the store, a directory or a tarball.",
+            help="Begin with BASE: an image of the store, a directory, a tarball or a squashfs.",
         ),
         Option(
             ("--sysroot",), "sysroot", metavar="DIR", default="/",

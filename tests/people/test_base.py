@@ -28,10 +28,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     succeed("commit", "base", "-t", "base:1", "--store", "store", directory=top)
     succeed("pack", "base", "--to", "tar", "--compress", "zstd", "base.tar.zst", directory=top)
     succeed("make", "bash", "true", "sed", "--out", "whole", directory=top)
+    # As a cloud image is: of root's, whoever made the tree.
+    squash = ["mksquashfs", "base", "base.squashfs", "-all-root", "-no-progress", "-quiet"]
+    subprocess.run(squash, cwd=top, check=True)
     return top
 
 
-@pytest.mark.parametrize("base", ["base", "base.tar.zst", "base:1"])
+@pytest.mark.parametrize("base", ["base", "base.tar.zst", "base.squashfs", "base:1"])
 def test_only_what_lacks(place: Path, tmp_path: Path, base: str) -> None:
     """The increment has sed and what it alone needs; over its base it is the whole."""
     line = ("make", "sed", "--base", base, "--store", "store", "--out", str(tmp_path / "inc"))
@@ -196,3 +199,33 @@ def test_no_base(place: Path, base: str, message: str) -> None:
     assert (done.returncode, done.stderr.count("rootgen:")) == (1, 1)
     assert message in done.stderr
     assert not (place / "none").exists()
+
+
+def test_all_of_a_squashfs(place: Path, tmp_path: Path) -> None:
+    """As an image's first layer it is what the tarball of the same tree is, top and all."""
+    digests = set()
+    for base in ("base.tar.zst", "base.squashfs"):
+        store = ("--store", str(tmp_path / "store"))
+        line = ("make", "sed", "--base", base, "-t", "sed:1", *store, "--json")
+        digests.add(json.loads(succeed(*line, directory=place))["image"]["digest"])
+    assert len(digests) == 1
+
+
+@pytest.mark.parametrize("kept", [0, 3, 96, 4096, -4096])
+def test_cut_squashfs(place: Path, tmp_path: Path, kept: int) -> None:
+    """A squashfs that is cut short is told by what reads it; nothing is written."""
+    cut = tmp_path / "cut.squashfs"
+    data = (place / "base.squashfs").read_bytes()
+    cut.write_bytes(b"hsqs" + data[4:kept])
+    done = rootgen("make", "sed", "--base", str(cut), "--out", str(tmp_path / "none"))
+    assert (done.returncode, done.stderr.count("rootgen:")) == (1, 1)
+    assert f"sqfs2tar cannot read the squashfs {cut}" in done.stderr
+    assert not (tmp_path / "none").exists()
+
+
+def test_no_reader_of_squashfs(place: Path, tmp_path: Path) -> None:
+    """Where the tool that reads it lacks, it is said which package has it."""
+    line = ("make", "sed", "--base", "base.squashfs", "--out", str(tmp_path / "none"))
+    done = rootgen(*line, directory=place, env={"PATH": "/nowhere"})
+    assert (done.returncode, done.stderr.count("rootgen:")) == (1, 1)
+    assert "install squashfs-tools-ng" in done.stderr
