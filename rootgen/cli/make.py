@@ -133,7 +133,7 @@ COMMAND = Command(
         ),
         Option(
             ("--base",), "base", metavar="BASE",
-            help="Bring only what BASE lacks: a directory, tarball, squashfs or image of the store.",
+            help="Bring only what BASE lacks: a directory, tarball, squashfs or an image.",
         ),
         Option(
             ("-t", "--tag"), "tag", metavar="NAME:TAG",
