@@ -19,7 +19,7 @@ from rootgen.rootfs.note import Notes
 from rootgen.rootfs.remove import remove_tree
 from rootgen.rootfs.source import StackContents
 from rootgen.rootfs.unpack import LAYER, Unpacking
-from rootgen.sandbox.facts import Ids, read_ids
+from rootgen.sandbox.caller import Ids, read_ids
 from rootgen.sandbox.mapped import in_user_namespace
 
 if TYPE_CHECKING:

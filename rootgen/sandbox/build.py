@@ -262,6 +262,7 @@ def _mount_hint(step: Mount, error: OSError) -> str:
         return (
             f"the kernel allows this only where all of the host's /{step.target.strip('/')} is "
             "visible; inside another container it is partly hidden: start that one with it "
-            "unmasked (podman run --security-opt unmask=ALL), or be root on the host"
+            "unmasked (podman run --security-opt unmask=ALL), or, as root, hardly contained then, "
+            "with --cap-add SYS_ADMIN --cap-add NET_ADMIN"
         )
     return ""

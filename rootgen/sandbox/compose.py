@@ -15,7 +15,17 @@ from rootgen.sandbox.allowance import (
 )
 from rootgen.sandbox.environment import compose_environment
 from rootgen.sandbox.id_map import choose_id_map, is_mapped
-from rootgen.sandbox.launch import Credentials, IdMap, Launch, Mount, Protect, Step, Text, TimeLimit
+from rootgen.sandbox.launch import (
+    HOSTNAME,
+    Credentials,
+    IdMap,
+    Launch,
+    Mount,
+    Protect,
+    Step,
+    Text,
+    TimeLimit,
+)
 from rootgen.sandbox.mounts import (
     LOCALTIME,
     MACHINE_ID,
@@ -35,7 +45,6 @@ if TYPE_CHECKING:
     from rootgen.sandbox.options import Options
     from rootgen.sandbox.uplink import Uplink
 
-_HOSTNAME = "rootgen"
 _UMASK = 0o022
 _TTY_GROUP = 5
 
@@ -49,7 +58,7 @@ def compose_launch(command: Sequence[str], options: Options, facts: Facts) -> La
     return Launch(
         namespaces=_namespaces(options, facts, user=id_map is not None),
         id_map=id_map,
-        hostname=options.hostname or _HOSTNAME,
+        hostname=options.hostname or HOSTNAME,
         loopback=options.network != "host",
         uplink=_uplink(options, facts),
         limits=_limits(options, facts),

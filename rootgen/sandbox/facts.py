@@ -8,10 +8,17 @@ import sys
 from rootgen.errors import LaunchError
 from rootgen.linux import capability, landlock
 from rootgen.linux.mount import descriptor_path, mount_points
-from rootgen.linux.process import has_no_new_privileges
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sandbox.account import Accounts
-from rootgen.sandbox.id_map import Caller, choose_id_map
+from rootgen.sandbox.caller import (
+    HELPER_DIRECTORIES,
+    in_initial_user_namespace,
+    is_privileged,
+    may_set_groups,
+    read_bounded,
+    read_caller,
+    read_host,
+)
 from rootgen.sandbox.mounts import LOCALTIME, MACHINE_ID, TOP
 from rootgen.sandbox.options import NO_SECCOMP, wants_groups
 from rootgen.sandbox.reading import Reading
@@ -20,22 +27,17 @@ from rootgen.sandbox.seccomp.machine import Machine, machine_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import BinaryIO
 
-    from rootgen.sandbox.launch import DeviceNode, IdMap, Root
+    from rootgen.sandbox.id_map import Caller
+    from rootgen.sandbox.launch import DeviceNode, Root
     from rootgen.sandbox.limits import LimitFacts
     from rootgen.sandbox.options import Options
     from rootgen.sandbox.rlimit import Pair
     from rootgen.sandbox.seccomp.profile import Template
 
-# A passwd of 4 MiB has some 60,000 users; what is longer is not read to its end.
-_FILE_LIMIT = 4 << 20
-_PIECE = 1 << 16
 _REGULAR, _DIRECTORY = 0o100000, 0o040000
 _FORMAT = 0o170000
-_WHOLE_MAP = ["0", "0", "4294967295"]
 _BINFMT_MISC = "/proc/sys/fs/binfmt_misc"
-_HELPER_DIRECTORIES = ("/usr/bin", "/bin", "/usr/local/bin", "/usr/sbin", "/run/wrappers/bin")
 
 
 class Facts(NamedTuple):
@@ -95,15 +97,15 @@ def read_facts(root: Root, options: Options, environ: Mapping[str, str]) -> Fact
         wants_zone = _is_empty_file(reading, LOCALTIME) and os.path.isfile(LOCALTIME)
     terminal = os.isatty(0) and os.isatty(1)
     effective = capability.effective()
-    privileged = os.geteuid() == 0 and _has(effective, "SYS_ADMIN")
-    all_ids = _initial_user_namespace()
+    privileged = is_privileged(effective)
+    all_ids = in_initial_user_namespace()
     return Facts(
         root=absolute(root),
-        caller=_read_caller(privileged=privileged),
+        caller=read_caller(privileged=privileged),
         privileged=privileged,
         all_ids=all_ids,
-        device_nodes=privileged and all_ids and _has(effective, "MKNOD"),
-        setgroups=_read_host("/proc/self/setgroups") != b"deny\n",
+        device_nodes=privileged and all_ids and bool(effective & capability.mask(["MKNOD"])),
+        setgroups=may_set_groups(),
         capabilities=effective,
         environ=environ,
         accounts=accounts,
@@ -125,23 +127,6 @@ def read_facts(root: Root, options: Options, environ: Mapping[str, str]) -> Fact
         machine_id=os.urandom(16).hex() if wants_id else "",
         localtime=LOCALTIME if wants_zone else "",
     )
-
-
-class Ids(NamedTuple):
-    """Which ids a launch of this caller has: None where it has those that the caller has.
-
-    ``initial``: those are all that there are, and attributes trusted.* may be set.
-    """
-
-    id_map: IdMap | None
-    initial: bool
-
-
-def read_ids() -> Ids:
-    """Return the ids that a launch will have; raise LaunchError."""
-    privileged = os.geteuid() == 0 and _has(capability.effective(), "SYS_ADMIN")
-    id_map = None if privileged else choose_id_map(_read_caller(privileged=privileged))
-    return Ids(id_map, privileged and _initial_user_namespace())
 
 
 def read_machine() -> Machine:
@@ -173,7 +158,7 @@ def _read_interpreters() -> tuple[str, ...]:
     for name in names:
         if name in ("register", "status"):
             continue
-        lines = _read_host(f"{_BINFMT_MISC}/{name}").decode("utf-8", "surrogateescape").split("\n")
+        lines = read_host(f"{_BINFMT_MISC}/{name}").decode("utf-8", "surrogateescape").split("\n")
         fields = dict(line.partition(" ")[::2] for line in lines)
         if "F" in fields.get("flags:", ""):
             found.add(fields.get("interpreter", ""))
@@ -254,7 +239,7 @@ def _read_uplinks(environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     directories = [one for one in environ.get("PATH", "").split(":") if one.startswith("/")]
     found: dict[str, str] = {}
     for name in PACKAGES:
-        for directory in (*directories, *_HELPER_DIRECTORIES):
+        for directory in (*directories, *HELPER_DIRECTORIES):
             if name not in found and os.access(f"{directory}/{name}", os.X_OK):
                 found[name] = f"{directory}/{name}"
     return tuple(found.items())
@@ -262,7 +247,7 @@ def _read_uplinks(environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 
 def _read_resolver() -> str:
     """Return the host's resolv.conf(5), or nothing where it has none."""
-    return _read_host("/etc/resolv.conf").decode("utf-8", "replace")
+    return read_host("/etc/resolv.conf").decode("utf-8", "replace")
 
 
 def read_accounts(reading: Reading) -> Accounts:
@@ -283,7 +268,7 @@ def _read_in_tree(reading: Reading, name: str) -> tuple[bytes | None, str]:
             return None, "not a regular file"
         descriptor = os.open(descriptor_path(place), os.O_RDONLY | os.O_CLOEXEC)
         with open(descriptor, "rb") as file:
-            return _read_bounded(file), ""
+            return read_bounded(file), ""
     except OSError as error:
         return None, error.strerror or str(error)
     finally:
@@ -323,49 +308,6 @@ def _is_program(reading: Reading, name: str) -> bool:
     return mode & _FORMAT == _REGULAR and bool(mode & 0o111)
 
 
-def _read_caller(*, privileged: bool) -> Caller:
-    uid, gid = os.geteuid(), os.getegid()
-    # A set-user-ID helper can help only whom exec can give privileges.
-    if privileged or uid == 0 or has_no_new_privileges():
-        return Caller(uid, gid)
-    import pwd
-
-    try:
-        name = pwd.getpwuid(uid).pw_name
-    except KeyError:  # a number that no passwd knows has subordinate ids by number
-        name = ""
-    subuid, subgid = _read_host("/etc/subuid"), _read_host("/etc/subgid")
-    return Caller(uid, gid, name, subuid, subgid, _helpers())
-
-
-def _helpers() -> tuple[str, str] | None:
-    found: list[str] = []
-    for name in ("newuidmap", "newgidmap"):
-        for directory in _HELPER_DIRECTORIES:
-            if os.access(f"{directory}/{name}", os.X_OK):
-                found.append(f"{directory}/{name}")
-                break
-    return (found[0], found[1]) if len(found) == len(("uid", "gid")) else None
-
-
-def _read_host(path: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return _read_bounded(file)
-    except FileNotFoundError:
-        return b""
-    except OSError as error:
-        raise LaunchError(f"{path}: {error.strerror}") from error
-
-
-def _read_bounded(file: BinaryIO) -> bytes:
-    """Read at most ``_FILE_LIMIT`` bytes, in pieces: read(LIMIT) maps all the memory first."""
-    data = b""
-    while len(data) < _FILE_LIMIT and (more := file.read(_PIECE)):
-        data += more
-    return data[:_FILE_LIMIT]
-
-
 def _may_set_clocks() -> bool:
     """Say whether time namespaces are there, in a procfs that may be written; LaunchError if none.
 
@@ -378,10 +320,6 @@ def _may_set_clocks() -> bool:
     return False
 
 
-def _initial_user_namespace() -> bool:
-    return _read_host("/proc/self/uid_map").decode().split() == _WHOLE_MAP
-
-
 def _directories(sources: Sequence[str]) -> frozenset[str]:
     found: set[str] = set()
     for source in sources:
@@ -392,7 +330,3 @@ def _directories(sources: Sequence[str]) -> frozenset[str]:
         if mode & _FORMAT == _DIRECTORY:
             found.add(source)
     return frozenset(found)
-
-
-def _has(bits: int, name: str) -> bool:
-    return bool(bits & capability.mask([name]))

@@ -16,7 +16,12 @@ Range = tuple[int, int]
 
 
 class Caller(NamedTuple):
-    """Who calls, and what would map a whole range of ids for it."""
+    """Who calls, and what would map a whole range of ids for it.
+
+    ``uids`` and ``gids`` are the ranges of its own user namespace, where it
+    is root there and may map them all; empty for anybody else. Then
+    ``setgroups`` says whether setgroups(2) is not forbidden there.
+    """
 
     uid: int
     gid: int
@@ -24,6 +29,9 @@ class Caller(NamedTuple):
     subuid: bytes = b""
     subgid: bytes = b""
     helpers: tuple[str, str] | None = None
+    uids: tuple[Range, ...] = ()
+    gids: tuple[Range, ...] = ()
+    setgroups: bool = True
 
 
 def choose_id_map(caller: Caller) -> IdMap:
@@ -31,8 +39,15 @@ def choose_id_map(caller: Caller) -> IdMap:
 
     As podman does, so that a tree that the caller owns is root's inside.
     Without subordinate ids, or without newuidmap and newgidmap, the one id
-    is all there is, and setgroups(2) has to be denied.
+    is all there is, and setgroups(2) has to be denied. Root of another
+    container keeps every id that it has there.
     """
+    if caller.uids and caller.gids:
+        same_uids, same_gids = (
+            tuple((first, first, count) for first, count in ranges)
+            for ranges in (caller.uids, caller.gids)
+        )
+        return IdMap(same_uids, same_gids, deny_setgroups=not caller.setgroups)
     uids = subordinate_ranges(caller.subuid, caller.name, caller.uid)
     gids = subordinate_ranges(caller.subgid, caller.name, caller.uid)
     if caller.helpers is None or not uids or not gids:

@@ -18,6 +18,7 @@ from rootgen.linux import capability, message, namespace, network, process
 from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox import confine
 from rootgen.sandbox.build import build_root
+from rootgen.sandbox.launch import HOSTNAME
 from rootgen.sandbox.place import failure
 from rootgen.sandbox.privileges import give_up_privileges
 from rootgen.sandbox.program import start_program
@@ -35,9 +36,9 @@ if TYPE_CHECKING:
 _CHANNEL = 3
 _STREAMS = (0, 1, 2)
 _FAILED = 125
-_LACKING = (
-    "inside another container root lacks some capabilities (NET_ADMIN for a network of one's own): "
-    "add them there, or take its network: --net host"
+_FILTERED = (
+    "a filter of system calls of the container around this forbids it: start that one without "
+    "(podman run --security-opt seccomp=unconfined)"
 )
 _COMMAND_LINE = b"rootgen: process 1"
 
@@ -115,12 +116,24 @@ def _enter_namespaces(launch: Launch) -> None:
             namespace.unshare(namespace.CLONE_NEWCGROUP)
         if "time" in launch.namespaces:
             namespace.enter_new_time()
-        namespace.set_host_name(launch.hostname)
+        _set_host_name(launch.hostname)
         if launch.loopback:
             network.bring_loopback_up()
     except OSError as error:
-        hint = _LACKING if error.errno == errno.EPERM else ""
+        hint = _FILTERED if error.errno == errno.EPERM else ""
         raise failure(f"set up the new namespaces ({error.filename})", error, hint) from error
+
+
+def _set_host_name(name: str) -> None:
+    """Name the host; one that nobody asked for stays another's where a filter forbids the call.
+
+    podman's default filter does, for root without CAP_SYS_ADMIN. Raises OSError.
+    """
+    try:
+        namespace.set_host_name(name)
+    except PermissionError:
+        if name != HOSTNAME:
+            raise
 
 
 def _open_namespaces(launch: Launch) -> tuple[int, ...]:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from rootgen.sandbox.seccomp.filter import Filter
     from rootgen.sandbox.uplink import Uplink
 
+HOSTNAME = "rootgen"  # where no other is asked for
+
 
 class IdMap(NamedTuple):
     """How a user namespace's ids map to the caller's (user_namespaces(7)).

@@ -74,8 +74,9 @@ def _pivot(tree: int, way: str) -> bool:
     try:
         mounts.pivot_root(".", ".")
     except OSError as error:
-        # pivot_root(2): EINVAL where the current root is a rootfs, as in an initramfs.
-        if error.errno == errno.EINVAL and way == "auto":
+        # pivot_root(2): EINVAL where the current root is a rootfs, as in an initramfs; EPERM, as
+        # we could mount, is a filter's of a container around us (Docker's default profile).
+        if error.errno in (errno.EINVAL, errno.EPERM) and way == "auto":
             return False
         hint = "--pivot auto falls back on chroot" if way == "pivot_root" else ""
         raise failure("change the root with pivot_root", error, hint) from error

@@ -174,7 +174,8 @@ def clone_hint(error: OSError, *, user: bool) -> str:
             )
         return (
             "user namespaces are forbidden here (sysctl kernel.unprivileged_userns_clone, "
-            "kernel.apparmor_restrict_unprivileged_userns, or a seccomp filter); or be root"
+            "kernel.apparmor_restrict_unprivileged_userns, or a seccomp filter): be root; or start "
+            "the container around this, as root, with --cap-add SYS_ADMIN --cap-add NET_ADMIN"
         )
     if error.errno in (errno.ENOSPC, errno.EUSERS):
         return "there are too many namespaces already: see sysctl user.max_user_namespaces"

@@ -1,7 +1,7 @@
 """Other launchers of this system, as their manuals have them started; each as root.
 
 What is needed around them on a machine with hybrid cgroups is here as well:
-crun 1.8 wants them one way or the other, podman 4.3 fewer descriptors.
+crun 1.8 wants them one way or the other.
 """
 
 from __future__ import annotations
@@ -16,19 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.attacks.launchers import NoSuchOptionError, copy_of
+from tests.tools.podman import podman
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tests.attacks.launchers import Launcher, Request
 
-_CONTAINERS_CONF = """
-[containers]
-default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
-[engine]
-cgroup_manager = "cgroupfs"
-events_logger = "file"
-"""
 _HIDE_UNIFIED = 'mountpoint -q /sys/fs/cgroup/unified && umount /sys/fs/cgroup/unified; exec "$@"'
 
 
@@ -195,11 +189,4 @@ def _configured(runtime: str, tree: Path, command: Sequence[str], request: Reque
 
 @cache
 def _podman() -> tuple[str, ...]:
-    """Return podman with a store and a configuration of its own."""
-    place = tempfile.mkdtemp(prefix="attack-podman-")
-    Path(place, "containers.conf").write_text(_CONTAINERS_CONF)
-    Path(place, "storage.conf").write_text(
-        f'[storage]\ndriver = "vfs"\ngraphroot = "{place}/graph"\nrunroot = "{place}/run"\n'
-    )
-    files = {"CONTAINERS_CONF": "containers.conf", "CONTAINERS_STORAGE_CONF": "storage.conf"}
-    return ("env", *(f"{name}={place}/{file}" for name, file in files.items()), "podman")
+    return podman(Path(tempfile.mkdtemp(prefix="attack-podman-")))

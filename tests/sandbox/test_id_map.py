@@ -53,6 +53,15 @@ def test_one(caller: Caller) -> None:
     assert choose_id_map(caller) == expected
 
 
+def test_root_of_a_container() -> None:
+    """Root of a container keeps every id that it has there, and may choose groups as before."""
+    ranges = ((0, 65536), (100000, 7))
+    lines = ((0, 0, 65536), (100000, 100000, 7))
+    caller = Caller(0, 0, uids=ranges, gids=ranges[:1])
+    assert choose_id_map(caller) == IdMap(lines, lines[:1])
+    assert choose_id_map(caller._replace(setgroups=False)).deny_setgroups
+
+
 @pytest.mark.parametrize(("number", "mapped"), [(0, True), (1, True), (5, True), (6, False)])
 def test_is_mapped(number: int, mapped: bool) -> None:
     """The ends of a range belong to it as they should."""

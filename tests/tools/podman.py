@@ -1,0 +1,27 @@
+"""podman with a store and a configuration of its own, whatever the machine's are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# podman 4.3 asks for more descriptors and processes than who is not the host's own root may have.
+_CONTAINERS_CONF = """
+[containers]
+default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+"""
+
+
+def podman(place: Path) -> tuple[str, ...]:
+    """Return the command line that begins podman, all of whose files are in ``place``."""
+    (place / "containers.conf").write_text(_CONTAINERS_CONF)
+    (place / "storage.conf").write_text(
+        f'[storage]\ndriver = "vfs"\ngraphroot = "{place}/graph"\nrunroot = "{place}/run"\n'
+    )
+    files = {"CONTAINERS_CONF": "containers.conf", "CONTAINERS_STORAGE_CONF": "storage.conf"}
+    return ("env", *(f"{name}={place}/{file}" for name, file in files.items()), "podman")
