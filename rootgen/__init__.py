@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from rootgen.api.diff import diff
     from rootgen.api.launched import Completed, Launched, launch, run
     from rootgen.api.make import MakeRequest, MakeResult, make
-    from rootgen.api.pack import PackRequest, PackResult, pack
+    from rootgen.api.pack import PackResult, pack
+    from rootgen.api.packable import PackRequest
     from rootgen.api.run import ImageName
     from rootgen.api.sbom import SbomRequest, SbomResult, sbom
     from rootgen.api.why import why
@@ -82,7 +83,7 @@ _PLACES = {
     "Launched": "rootgen.api.launched",
     "MakeRequest": "rootgen.api.make",
     "MakeResult": "rootgen.api.make",
-    "PackRequest": "rootgen.api.pack",
+    "PackRequest": "rootgen.api.packable",
     "PackResult": "rootgen.api.pack",
     "Options": "rootgen.sandbox.options",
     "Port": "rootgen.sandbox.options",

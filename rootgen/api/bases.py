@@ -54,20 +54,12 @@ def open_base(
 
 def image_base(store: Store, image: Image, *, progress: Progress | None = None) -> Base:
     """Return an image of an open store as a base; raise ImageError, LayerError, PlanError."""
-    from rootgen.image.stack import read_layer
-    from rootgen.layer.apply import apply_layer
+    from rootgen.image.stack import image_plan
     from rootgen.rootfs.kept import Kept
 
-    kept, plan, done = Kept(), Plan(), 0
-    total = sum(one.size for one in image.manifest.layers)
-    layers = zip(image.manifest.layers, image.config.diff_ids, strict=True)
-    for descriptor, diff_id in layers:
-        archive = read_layer(store, descriptor, diff_id, kept.keep)
-        kept.settle(archive)
-        plan = apply_layer(plan, archive)
-        done += descriptor.size
-        if progress is not None:
-            progress("reading the base", done, total)
+    kept = Kept()
+    documents = (image.manifest, image.config)
+    plan = image_plan(store, *documents, progress=progress, keep=kept.keep, settle=kept.settle)
     return kept_base(image.name, plan, kept)
 
 

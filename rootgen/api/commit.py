@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import os
-from time import gmtime, strftime
 
-from rootgen.api.layered import Step, Target, machine_of_programs, store_layers
+from rootgen.api.layered import (
+    TREE_LAYER,
+    Step,
+    Target,
+    machine_of_programs,
+    rfc_3339,
+    store_layers,
+)
 from rootgen.api.telling import byte_teller
 from rootgen.errors import ImageError
 from rootgen.image.addition import store_image, store_layer, with_layer
@@ -84,7 +90,7 @@ def commit(request: CommitRequest, *, progress: Progress | None = None) -> Commi
         layer = layer_of(below, meant.plan)
         if meant.manifest is not None:
             config = _started_as(config, meant.manifest, request.rootfs)
-        created = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(request.epoch))
+        created = rfc_3339(request.epoch)
         stored = store_layer(
             store,
             layer,
@@ -92,7 +98,7 @@ def commit(request: CommitRequest, *, progress: Progress | None = None) -> Commi
             request.compress,
             tell=byte_teller(progress, "writing the layer", layer.entries),
         )
-        history = History("rootgen commit", created)
+        history = History(TREE_LAYER, created)
         layers, config = with_layer(manifest, config._replace(created=created), stored, history)
         descriptor = store_image(store, name, layers, config)
     return CommitResult(
@@ -144,7 +150,7 @@ def _commit_increment(
     target = Target(
         name, united, programs, base.root, start, request.compress, request.epoch
     )  # fmt: skip
-    step = Step(plan, tree.contents.open, "rootgen commit")
+    step = Step(plan, tree.contents.open, TREE_LAYER)
     made = store_layers(store, target, image, [step], progress=progress)
     first = made.layers[0]
     layers = made.base_layers + len(made.layers)

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from rootgen.api.run import best_shell
+from rootgen.api.run import SHELLS
 from rootgen.closure.script import parse_shebang
-from rootgen.errors import LaunchError, NotFoundError, PlanError
+from rootgen.errors import LaunchError, PlanError
 from rootgen.image.initramfs import INIT, Start, with_init
 from rootgen.named import TYPE_CHECKING
-from rootgen.profile.model import ImageConfig
 from rootgen.rootfs.note import Note
 from rootgen.sandbox.account import Accounts, find_account
 from rootgen.sandbox.environment import DEFAULT_PATH
-from rootgen.sandbox.launch import Root
-from rootgen.sysroot.directory import DirectorySysroot
 from rootgen.sysroot.port import Kind
 
 if TYPE_CHECKING:
     from rootgen.plan.plan import Plan
-    from rootgen.rootfs.packing import Meant
-    from rootgen.sysroot.port import Found
+    from rootgen.profile.model import ImageConfig
+    from rootgen.sysroot.port import Found, Sysroot
 
 _MANY = 1 << 20  # of bytes of passwd(5)
 _HEAD = 4096
@@ -26,19 +23,17 @@ _DEEPEST = 4  # scripts whose interpreter is a script (execve(2))
 _EXECUTABLE = 0o111
 
 
-def initramfs_of(rootfs: str, meant: Meant) -> tuple[Plan, tuple[Note, ...]]:
-    """Return the tree ``rootfs`` as an initramfs, and what a person should know of it.
+def initramfs_of(plan: Plan, root: Sysroot, image: ImageConfig) -> tuple[Plan, tuple[Note, ...]]:
+    """Return ``plan``, which ``root`` is, as an initramfs, and what a person should know of it.
 
     A file ``/init`` of its own is used as it is. Else the first process
-    starts the profile's entry point and command, or the best shell of the
-    tree. Raises PlanError where there is neither, or where what it names is
-    not there.
+    starts the entry point and command that ``image`` says, or the best shell
+    of the root. Raises PlanError where there is neither, or where what it
+    names is not there.
     """
-    if INIT in meant.plan:
-        return meant.plan, ()
-    image = ImageConfig() if meant.manifest is None else meant.manifest.image
-    root = DirectorySysroot(rootfs)
-    words = (*image.entrypoint, *image.command) or _shell(rootfs)
+    if INIT in plan:
+        return plan, ()
+    words = (*image.entrypoint, *image.command) or _shell(root)
     environment = {"PATH": DEFAULT_PATH, "TERM": "linux", **dict(image.env)}
     found = _find(root, words[0], environment["PATH"], image.workdir or "/")
     try:
@@ -57,26 +52,26 @@ def initramfs_of(rootfs: str, meant: Meant) -> tuple[Plan, tuple[Note, ...]]:
         who.groups or (),
     )
     told = Note(INIT, f"starts {' '.join(words)}, and powers off when that has ended")
-    return with_init(meant.plan, start, _machine(root, found)), (told,)
+    return with_init(plan, start, _machine(root, found)), (told,)
 
 
-def _shell(rootfs: str) -> tuple[str, ...]:
-    try:
-        return best_shell(Root((rootfs,)))
-    except NotFoundError as error:
-        raise PlanError(
-            "there is nothing for /init to start",
-            why=("the tree's profile names no entrypoint (image:), and the tree has no shell",),
-            hint="make it with a shell, or with a file /init of its own",
-        ) from error
+def _shell(root: Sysroot) -> tuple[str, ...]:
+    for words in SHELLS:
+        if any(_program(root, f"{place}/{words[0]}") for place in DEFAULT_PATH.split(":")):
+            return words
+    raise PlanError(
+        "there is nothing for /init to start",
+        why=("the tree's profile names no entrypoint (image:), and the tree has no shell",),
+        hint="make it with a shell, or with a file /init of its own",
+    )
 
 
-def _find(root: DirectorySysroot, name: str, search: str, workdir: str) -> Found:
+def _find(root: Sysroot, name: str, search: str, workdir: str) -> Found:
     """Return the program ``name`` of the tree; raise PlanError where it is none."""
     places = [workdir] if "/" in name else search.split(":")
     for place in places:
-        found = root.lookup(name if name.startswith("/") else f"{place}/{name}")
-        if found and found.node.kind is Kind.FILE and found.node.mode & _EXECUTABLE:
+        found = _program(root, name if name.startswith("/") else f"{place}/{name}")
+        if found is not None:
             return found
     raise PlanError(
         f"/init cannot start {name}: the tree has no such program",
@@ -84,7 +79,14 @@ def _find(root: DirectorySysroot, name: str, search: str, workdir: str) -> Found
     )
 
 
-def _machine(root: DirectorySysroot, found: Found) -> int:
+def _program(root: Sysroot, path: str) -> Found | None:
+    found = root.lookup(path)
+    if found is None or found.node.kind is not Kind.FILE or not found.node.mode & _EXECUTABLE:
+        return None
+    return found
+
+
+def _machine(root: Sysroot, found: Found) -> int:
     """Return the e_machine of a program, or of the program that interprets the script it is."""
     for _ in range(_DEEPEST):
         with root.open(found.path) as file:
@@ -99,7 +101,7 @@ def _machine(root: DirectorySysroot, found: Found) -> int:
     raise PlanError(f"/init cannot start {found.path}: neither an ELF program nor a script")
 
 
-def _read(root: DirectorySysroot, name: str) -> bytes | None:
+def _read(root: Sysroot, name: str) -> bytes | None:
     found = root.lookup(f"/etc/{name}")
     if found is None or found.node.kind is not Kind.FILE:
         return None

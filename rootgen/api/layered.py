@@ -37,6 +37,8 @@ BASE_DIGEST = "org.opencontainers.image.base.digest"
 MANIFEST_LAYER = "rootgen manifest"
 # To be raised where the same Plan is packed as other bytes than before.
 _PACKING = 1
+# What its history says of a tree's own layer.
+TREE_LAYER = "rootgen commit"
 _REASON = (Reason(ReasonKind.SKELETON),)
 
 
@@ -96,8 +98,8 @@ def store_layers(
     that was no image yet. To be called within ``store.adding``. Raises
     ImageError, LayerError, and what the sources raise.
     """
-    config = _config(target, base)
-    created = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(target.epoch))
+    config = config_for(target.root, target.programs) if base is None else base.config
+    created = rfc_3339(target.epoch)
     start = _started(target.start, config.start)
     layers = () if base is None else base.manifest.layers
     under = len(layers) + base_steps
@@ -184,11 +186,14 @@ def machine_of_programs(root: Sysroot, programs: Sequence[str]) -> str:
     return ""
 
 
-def _config(target: Target, base: Image | None) -> Config:
-    if base is not None:
-        return base.config
-    machine = machine_of_programs(target.root, target.programs) or os.uname().machine
-    return Config(*go_platform(machine))
+def config_for(root: Sysroot, programs: Sequence[str]) -> Config:
+    """Return the config of an image of no layer yet: for its programs' machine, or for this one."""
+    return Config(*go_platform(machine_of_programs(root, programs) or os.uname().machine))
+
+
+def rfc_3339(epoch: int) -> str:
+    """Return a time (seconds since 1970) as images have it."""
+    return strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(epoch))
 
 
 def _started(start: ImageConfig, base: ImageConfig) -> ImageConfig:

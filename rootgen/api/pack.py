@@ -1,83 +1,98 @@
-"""``pack``: a tree as one file, with the owners that its manifest says."""
+"""``pack``: a tree or an image in another form, with the owners that its manifest says."""
 
 from __future__ import annotations
 
+from rootgen.api.packable import packable
 from rootgen.api.telling import byte_teller
 from rootgen.errors import UsageError
 from rootgen.named import TYPE_CHECKING, NamedTuple
-from rootgen.rootfs.packing import PackedTree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
+    from rootgen.api.packable import Packable, PackRequest
+    from rootgen.api.run import ImageName
     from rootgen.image.compress import Compressor
     from rootgen.layer.packed import Packed
     from rootgen.layer.write import Contents, Write
     from rootgen.plan.entry import Entry
+    from rootgen.plan.plan import Plan
     from rootgen.rootfs.note import Note
-    from rootgen.rootfs.packing import Meant
 
     Progress = Callable[[str, int, int], None]
-
-
-class PackRequest(NamedTuple):
-    """What to pack, as which of FORMATS, into which file (``-``: standard output)."""
-
-    rootfs: str
-    to: str
-    out: str
-    compress: str = "none"
-    force: bool = False
 
 
 class PackResult(NamedTuple):
     """What was packed.
 
-    ``size`` and ``digest`` (``sha256:…``) are of the output, ``diff_id`` is
-    the digest before compression, which names the content whatever
-    compressed it.
+    ``size`` and ``digest`` (``sha256:…``) are of the output; a directory has
+    no digest. ``diff_id`` is the digest before compression, which names the
+    content whatever compressed it. ``image`` is the digest of an image's
+    manifest, which has ``layers``; other formats have ``entries``.
     """
 
-    entries: int
     size: int
     digest: str
-    diff_id: str
     notes: tuple[Note, ...]
+    entries: int = 0
+    diff_id: str = ""
+    image: str = ""
+    layers: int = 0
 
 
 def pack(request: PackRequest, *, progress: Progress | None = None) -> PackResult:
-    """Pack the tree ``request.rootfs``: the same bytes from every machine, user and core.
+    """Pack a tree or an image: the same bytes from every machine, user and core.
 
     The output is written whole or not at all. Raises UsageError for an
     unknown format or an output that is there, TreeError, LayerError for a
     file that changes meanwhile, PlanError for what the format cannot hold,
-    ImageError for an output that cannot be written.
+    ImageError for an output that cannot be written or an image that cannot
+    be read.
     """
-    from rootgen.image.compress import COMPRESSIONS, compressor
-    from rootgen.image.output import OutputFile
+    from rootgen.api.run import root_or_image
+    from rootgen.image.compress import COMPRESSIONS
 
     form = FORMATS.get(request.to)
-    if form is None or request.compress not in COMPRESSIONS:
-        known = "formats" if form is None else "compressions"
-        names = ", ".join(FORMATS if form is None else COMPRESSIONS)
-        raise UsageError(f"the {known} are {names}")
+    if form is None and request.to not in IMAGES:
+        raise UsageError(f"the formats are {', '.join((*FORMATS, *IMAGES))}")
+    if request.compress not in {"", *COMPRESSIONS}:
+        raise UsageError(f"the compressions are {', '.join(COMPRESSIONS)}")
+    what = root_or_image(request.rootfs, request.store)
+    if form is not None:
+        if request.tag:
+            raise UsageError(f"--tag means nothing with --to {request.to}: it has no name")
+        return _pack_file(request, form, what, progress)
+    from rootgen.api.packed_image import write_as_image
+
+    written = write_as_image(request, what, progress)
+    image, layers, size, sha256, notes = written
+    return PackResult(size, sha256, notes, image=image, layers=layers)
+
+
+def _pack_file(
+    request: PackRequest, form: Format, what: str | ImageName, progress: Progress | None
+) -> PackResult:
+    from rootgen.image.compress import compressor
+    from rootgen.image.output import OutputFile
+
+    compress = request.compress or "none"
     with (
-        PackedTree(request.rootfs) as tree,
+        packable(what, progress) as root,
         OutputFile(request.out, force=request.force) as output,
     ):
-        meant = form.prepare(request.rootfs, tree.meant(progress))
+        ready = form.prepare(root)
         counted = _Counted(output.write)
-        compressing = compressor(request.compress, counted.write)
+        compressing = compressor(compress, counted.write)
         try:
-            entries = tuple(meant.plan.entries())
-            packed = form.write(entries, tree.contents.open, _told(compressing, progress, meant))
+            entries = tuple(ready.plan.entries())
+            packed = form.write(entries, ready.open, _told(compressing, progress, ready.plan))
             compressing.finish()
         finally:
             compressing.close()
         output.commit()
     diff_id = f"sha256:{packed.sha256}"
-    digest = diff_id if request.compress == "none" else counted.digest()
-    return PackResult(len(meant.plan), counted.size, digest, diff_id, meant.notes)
+    digest = diff_id if compress == "none" else counted.digest()
+    return PackResult(counted.size, digest, ready.notes, len(entries), diff_id)
 
 
 def _write_tar(entries: Collection[Entry], contents: Contents, write: Write) -> Packed:
@@ -92,27 +107,26 @@ def _write_cpio(entries: Collection[Entry], contents: Contents, write: Write) ->
     return write_cpio(entries, contents, write)
 
 
-def _as_it_is(rootfs: str, meant: Meant) -> Meant:
-    del rootfs
-    return meant
+def _as_it_is(root: Packable) -> Packable:
+    return root
 
 
-def _as_initramfs(rootfs: str, meant: Meant) -> Meant:
+def _as_initramfs(root: Packable) -> Packable:
     from rootgen.api.initramfs import initramfs_of
     from rootgen.image.cpio import not_held
     from rootgen.rootfs.note import Notes
 
-    plan, told = initramfs_of(rootfs, meant)
+    plan, told = initramfs_of(root.plan, root.root, root.start)
     notes = Notes()
     for path, what in not_held(tuple(plan.entries())):
         notes.add(path, what)
-    return meant._replace(plan=plan, notes=(*meant.notes, *told, *notes.all()))
+    return root._replace(plan=plan, notes=(*root.notes, *told, *notes.all()))
 
 
 class Format(NamedTuple):
-    """One format: what becomes of the tree's Plan for it, and what writes its entries."""
+    """One format: what becomes of a root for it, and what writes its entries."""
 
-    prepare: Callable[[str, Meant], Meant]
+    prepare: Callable[[Packable], Packable]
     write: Callable[[Collection[Entry], Contents, Write], Packed]
 
 
@@ -120,11 +134,13 @@ FORMATS: Mapping[str, Format] = {
     "tar": Format(_as_it_is, _write_tar),
     "cpio": Format(_as_initramfs, _write_cpio),
 }
+# Those that are no one file's entries (``packed_image``).
+IMAGES = ("oci", "docker")
 
 
-def _told(compressing: Compressor, progress: Progress | None, meant: Meant) -> Write:
+def _told(compressing: Compressor, progress: Progress | None, plan: Plan) -> Write:
     """Return what writes to ``compressing``, and tells how far it is."""
-    tell = byte_teller(progress, "packing", meant.plan.files())
+    tell = byte_teller(progress, "packing", plan.files())
     if tell is None:
         return compressing.write
 

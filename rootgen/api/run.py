@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Compose = Callable[[Sequence[str], Options, Facts], Launch]
 
 # The best first: what people are used to, then what can do without a library.
-_SHELLS = (("bash",), ("zsh",), ("dash",), ("sh",), ("busybox", "sh"))
+SHELLS = (("bash",), ("zsh",), ("dash",), ("sh",), ("busybox", "sh"))
 # A manifest's first line names every program that was asked for: all of /usr/bin take 60 kB.
 _HEAD_LIMIT = 4 << 20
 # What the first line of a manifest has where there are no defaults: then JSON need not be read,
@@ -184,9 +184,9 @@ def started_with(start: ImageConfig | None, root: Root) -> tuple[str, ...]:
 
 def best_shell(root: Root, path: str = "") -> tuple[str, ...]:
     """Return the command of the best shell in a tree; raise NotFoundError where it has none."""
-    command = first_program(root, _SHELLS, path or DEFAULT_PATH)
+    command = first_program(root, SHELLS, path or DEFAULT_PATH)
     if not command:
-        names = ", ".join(words[0] for words in _SHELLS)
+        names = ", ".join(words[0] for words in SHELLS)
         raise NotFoundError(
             f"{root.shown}: no shell in the tree",
             why=(f"none of {names} is on its PATH",),

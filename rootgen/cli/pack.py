@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import sys
 
-from rootgen.api.pack import PackRequest
-from rootgen.api.pack import pack as pack_tree
+from rootgen.api.pack import pack as pack_root
+from rootgen.api.packable import PackRequest
 from rootgen.cli.command import Argument, Command, Option, OptionError, flag
+from rootgen.cli.epoch import source_date_epoch
 from rootgen.cli.launch import LAUNCH_OPTIONS, given_options, tell
 from rootgen.cli.output import write_errors, write_json, write_lines, write_notes
+from rootgen.cli.store import STORE, store_path
 from rootgen.errors import UsageError
 from rootgen.image.compress import COMPRESSIONS
 from rootgen.named import TYPE_CHECKING
@@ -21,8 +23,8 @@ from rootgen.report.words import printable
 if TYPE_CHECKING:
     from typing import Any
 
-# Those of api.pack.FORMATS, whose imports a command line need not wait for, and a bundle.
-_FORMATS = ("tar", "cpio", "bundle")
+# Those of api.pack, whose imports a command line need not wait for, and a bundle.
+_FORMATS = ("oci", "docker", "tar", "cpio", "bundle")
 # What an OCI runtime can be told; the rest of a launch's options are the launcher's own.
 _RUNTIME = frozenset((
     "binds", "tmpfs", "env", "clear_env", "user", "workdir", "hostname", "network", "read_only",
@@ -37,22 +39,32 @@ def pack(
     words: tuple[str, ...],
     to: str | None,
     compress: str,
+    tag: str,
     *,
     force: bool,
     as_json: bool,
-    **bundled: Any,
+    **given: Any,
 ) -> None:
-    """Pack ROOTFS into the file OUT, the same bytes from every machine and user.
+    """Pack ROOTFS as OUT, the same bytes from every machine and user.
 
     \b
+      rootgen pack ./rootfs --to oci ./layout         an OCI image layout
+      rootgen pack ./rootfs --to oci image.tar        the same as one file
+      rootgen pack tools/git:1 --to docker - | podman load
       rootgen pack ./rootfs --to tar rootfs.tar
       rootgen pack ./rootfs --to tar --compress zstd rootfs.tar.zst
       rootgen pack ./rootfs --to tar - | ssh host tar -x -C /srv/rootfs
       rootgen pack ./rootfs --to cpio --compress gzip initramfs.img
 
-    Owners and devices are those of the manifest, also where an ordinary
-    user's tree cannot have them. OUT is written whole or not at all; - is
-    standard output, and what was done is then told on standard error.
+    ROOTFS is a directory; where there is none of that name, an image of the
+    store. Owners and devices are those of the manifest, also where an
+    ordinary user's tree cannot have them. OUT is written whole or not at
+    all; - is standard output, and what was done is then told on standard
+    error.
+
+    A directory becomes an image of one layer, an image keeps its layers, so
+    that it has the digest it has in the store. The time of an image that is
+    made is SOURCE_DATE_EPOCH, or 1970.
 
     As cpio it is an initramfs: its /init (the tree's own, where it has one)
     mounts /proc, /sys and /dev, and starts the entry point that the tree's
@@ -69,16 +81,20 @@ def pack(
     """
     if to is None:
         raise UsageError(f"pack as what? --to {', '.join(_FORMATS)}")
+    store = given.pop("store")
     if to == "bundle":
-        _pack_bundle(rootfs, out, words, compress, bundled, force=force, as_json=as_json)
+        if tag or store:
+            raise OptionError(f"--{'tag' if tag else 'store'} means nothing with --to bundle")
+        _pack_bundle(rootfs, out, words, compress, given, force=force, as_json=as_json)
         return
-    _refuse_bundled(words, bundled, to)
+    _refuse_bundled(words, given, to)
     if as_json and out == "-":
         raise UsageError("--json and what is packed cannot both go to standard output")
-    request = PackRequest(rootfs, to, out, compress, force)
+    epoch = source_date_epoch(os.environ) or 0
+    request = PackRequest(rootfs, to, out, compress, force, store_path(store), tag, epoch)
     with ProgressLine(sys.stderr, os.environ) as progress:
-        result = pack_tree(request, progress=progress)
-    packed = PackedFile(out, to, compress, *result[:4])
+        result = pack_root(request, progress=progress)
+    packed = PackedFile(out, to, compress or "none", result.size, result.digest, *result[3:])
     notes = tuple(Remark(one.path, one.what) for one in result.notes)
     if as_json:
         write_json(pack_json(packed, notes))
@@ -107,8 +123,8 @@ def _pack_bundle(
 ) -> None:
     from rootgen.api.bundle import BundleRequest, pack_bundle
 
-    if compress != "none" or as_json or out == "-":
-        which = "--json" if as_json else "--compress" if compress != "none" else "-"
+    if compress or as_json or out == "-":
+        which = "--json" if as_json else "--compress" if compress else "-"
         raise OptionError(f"{which} means nothing with --to bundle: it is a directory")
     terminal, linked = bundled.pop("terminal"), bundled.pop("linked")
     options = given_options(bundled)
@@ -136,12 +152,15 @@ COMMAND = Command(
         Argument("words", "[-- COMMAND [ARG]...]", many=True, required=False),
         Option(
             ("--to",), "to", kind="choice", choices=_FORMATS, default=None,
-            help="What OUT is to be: an archive, an initramfs, an OCI bundle.",
+            help="What OUT is to be: an image, an archive, an initramfs, an OCI bundle.",
         ),
         Option(
-            ("--compress",), "compress", kind="choice", choices=COMPRESSIONS, default="none",
-            shown=True, help="Compress with every core; the bytes are the same on any number.",
+            ("--compress",), "compress", kind="choice", choices=COMPRESSIONS,
+            help="Compress with every core; the bytes are the same on any number.  "
+            "[default: gzip for the layer of oci and docker, else none]",
         ),
+        Option(("--tag",), "tag", metavar="NAME:TAG", help="Of oci and docker: the image's name."),
+        STORE,
         flag("--force", "Replace OUT if it is there."),
         flag("--json", "Print what was packed as JSON.", dest="as_json"),
         *_BUNDLE_OPTIONS,

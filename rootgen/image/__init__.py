@@ -13,6 +13,7 @@ written; ``reuse`` what of it was packed of what; ``unpacked`` the layers of it 
 ``sbom`` is what a tree or image consists of, which ``spdx``, ``cyclonedx`` and ``provenance``
 (SLSA) write in others' forms; ``artifact`` keeps one in the store, about an image.
 
-What is packed into one file goes through ``compress`` to an ``output``; ``cpio`` is the format of
-an ``initramfs``, whose first process is in ``init/`` (tar is ``layer/write``).
+``layout`` is an image as the files of a layout or of docker's archive, whose blobs wait in a
+``spool``. What is packed into one file goes through ``compress`` to an ``output``; ``cpio`` is the
+format of an ``initramfs``, whose first process is in ``init/`` (tar is ``layer/write``).
 """

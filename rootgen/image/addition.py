@@ -7,7 +7,7 @@ from rootgen.image.config import Config, History, config_bytes
 from rootgen.image.descriptor import CONFIG, LAYER_TYPES, MANIFEST, Descriptor
 from rootgen.image.manifest import ImageManifest, manifest_bytes
 from rootgen.layer.write import write_tar
-from rootgen.named import TYPE_CHECKING, NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from rootgen.image.store import Store
@@ -15,22 +15,48 @@ if TYPE_CHECKING:
     from rootgen.layer.write import Contents, Write
 
 
+class Writing(Protocol):
+    """A blob being written: gone at the context's end if it was not committed."""
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Add ``data``."""
+
+    def commit(self, media_type: str) -> Descriptor:
+        """Keep the blob; return its descriptor."""
+
+    def __enter__(self) -> Writing:
+        """Return the writer itself."""
+
+    def __exit__(self, *exc: object) -> None:
+        """Let go of it."""
+
+
+class Blobs(Protocol):
+    """Where an image is written: a store, or a spool on the way to an archive."""
+
+    def write_blob(self) -> Writing:
+        """Begin a blob, whose digest is known at its end."""
+
+    def write(self, media_type: str, data: bytes) -> Descriptor:
+        """Keep a document; return its descriptor."""
+
+
 class Stored(NamedTuple):
-    """A layer in a store: its blob, and its diff ID."""
+    """A layer that was written: its blob, and its diff ID."""
 
     descriptor: Descriptor
     diff_id: str
 
 
 def store_layer(
-    store: Store, layer: Layer, contents: Contents, compress: str, *, tell: Write | None = None
+    blobs: Blobs, layer: Layer, contents: Contents, compress: str, *, tell: Write | None = None
 ) -> Stored:
-    """Write a layer into ``store``, within ``store.adding``; return where it is.
+    """Write a layer (into a store, within ``store.adding``); return where it is.
 
     ``contents`` opens the files; ``tell`` sees the bytes before they are
     compressed. Raises ImageError, LayerError, and what ``contents`` raises.
     """
-    with store.write_blob() as blob:
+    with blobs.write_blob() as blob:
         compressing = compressor(compress, blob.write)
 
         def write(data: bytes) -> None:
@@ -68,8 +94,18 @@ def store_image(
 
     Returns the descriptor of its manifest. Raises ImageError.
     """
-    written = store.write(CONFIG, config_bytes(config))
-    document = manifest_bytes(ImageManifest(written, layers, annotations))
-    descriptor = store.write(MANIFEST, document)
+    descriptor, _ = write_image(store, layers, config, annotations)
     store.tag(descriptor, name)
     return descriptor
+
+
+def write_image(
+    blobs: Blobs,
+    layers: tuple[Descriptor, ...],
+    config: Config,
+    annotations: tuple[tuple[str, str], ...] = (),
+) -> tuple[Descriptor, ImageManifest]:
+    """Write the documents of an image whose layers are there; return its manifest."""
+    written = blobs.write(CONFIG, config_bytes(config))
+    manifest = ImageManifest(written, layers, annotations)
+    return blobs.write(MANIFEST, manifest_bytes(manifest)), manifest

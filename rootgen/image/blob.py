@@ -6,10 +6,6 @@ import os
 
 from rootgen.errors import ImageError
 from rootgen.image.descriptor import Descriptor
-from rootgen.named import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 _CHUNK = 1 << 20
 
@@ -138,12 +134,7 @@ class BlobWriter:
         """Return the writer itself."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc: object) -> None:
         """Close it, and remove what was not committed."""
         os.close(self._file)
         if self._name is not None:

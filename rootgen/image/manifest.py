@@ -17,6 +17,8 @@ from rootgen.image.document import parse_document, render
 from rootgen.named import NamedTuple
 
 _SCHEMA = 2
+# What a layout's file oci-layout holds (image-layout.md).
+LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 # Linux mounts so many lower directories; podman runs 127 layers and not 200.
 LAYERS_LIMIT = 1024
 _MANIFESTS_LIMIT = 65536

@@ -27,18 +27,23 @@ def image_plan(
     *,
     progress: Progress | None = None,
     keep: Keep | None = None,
+    settle: Callable[[Archive], object] | None = None,
 ) -> Plan:
     """Return what an engine would have on disk after it unpacked the image; files have digests.
 
     Every blob and every diff ID is verified. ``progress`` is called with a
     phase, the bytes read and their total; ``keep`` (that of ``read_archive``)
-    with every file of every layer, also one that a layer above hides. Raises
-    ImageError, LayerError.
+    with every file of every layer, also one that a layer above hides, and
+    ``settle`` with each layer once it is verified. Raises ImageError,
+    LayerError.
     """
     plan, done = Plan(), 0
     total = sum(one.size for one in manifest.layers)
     for descriptor, diff_id in zip(manifest.layers, config.diff_ids, strict=True):
-        plan = apply_layer(plan, read_layer(store, descriptor, diff_id, keep))
+        archive = read_layer(store, descriptor, diff_id, keep)
+        if settle is not None:
+            settle(archive)
+        plan = apply_layer(plan, archive)
         done += descriptor.size
         if progress is not None:
             progress("reading layers", done, total)

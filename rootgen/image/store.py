@@ -25,13 +25,12 @@ from rootgen.errors import ImageError
 from rootgen.image.blob import BlobReader, BlobWriter, digest_bytes
 from rootgen.image.descriptor import CONTAINERD_NAME, REF_NAME, Descriptor
 from rootgen.image.document import LIMIT
-from rootgen.image.manifest import Index, index_bytes, parse_index
+from rootgen.image.manifest import LAYOUT, Index, index_bytes, parse_index
 from rootgen.named import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-_LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 _BLOBS = "blobs/sha256"
 _INDEX, _INDEX_LOCK, _INGEST = "index.json", "index.lock", "ingest"
 _LOCK, _GATE = "lock", "gate"
@@ -289,7 +288,7 @@ def _make_layout(root: int) -> None:
         return
     if _INDEX not in names:
         _write_whole(root, _INDEX, index_bytes(Index()))
-    _write_whole(root, "oci-layout", _LAYOUT)
+    _write_whole(root, "oci-layout", LAYOUT)
 
 
 def _blob(digest: str) -> str:

@@ -51,14 +51,27 @@ def layer_of(base: Plan, new: Plan, *, ignoring: Collection[str] = ()) -> Layer:
     wanted.update(_fellows(new, wanted))
     removed = tuple(entry.path for entry in change.removed if _is_topmost(entry.path, new))
     wanted.update(_parents([*wanted, *removed], new))
-    for path in (*wanted, *removed):
+    _check_names((*wanted, *removed))
+    return Layer(tuple(entry for entry in new.entries() if entry.path in wanted), removed)
+
+
+def whole_layer(plan: Plan) -> Layer:
+    """Return the layer that makes ``plan`` of nothing; its files need no digests.
+
+    Raises PlanError for a name that would be taken for a whiteout.
+    """
+    _check_names(plan)
+    return Layer(tuple(plan.entries()), ())
+
+
+def _check_names(paths: Iterable[str]) -> None:
+    for path in paths:
         if path.rpartition("/")[2].startswith(WHITEOUT):
             raise PlanError(
                 f"{path} cannot be in a layer: its name says that something else is removed",
                 why=("names that begin with .wh. are whiteouts (OCI image-spec, layer.md)",),
                 hint="rename it",
             )
-    return Layer(tuple(entry for entry in new.entries() if entry.path in wanted), removed)
 
 
 def _check_digests(plan: Plan) -> None:

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import os
 
-from rootgen.errors import TreeError
 from rootgen.named import TYPE_CHECKING
 from rootgen.plan.entry import Entry, EntryKind, FromSysroot
 from rootgen.plan.manifest import MANIFEST_PATH
 from rootgen.plan.plan import Plan
 from rootgen.rootfs.blame import Blaming
-from rootgen.rootfs.commit import Endable, Undisturbed
 from rootgen.rootfs.content import Sources
-from rootgen.rootfs.destination import Destination, lock
+from rootgen.rootfs.directory import write_directory
 from rootgen.rootfs.metadata import Metadata
-from rootgen.rootfs.note import Note, Notes
 from rootgen.rootfs.populate import Place, Population
 from rootgen.rootfs.scan import scan_tree
 from rootgen.rootfs.walk import DIRECTORY
-from rootgen.rootfs.write import Old, put_in_place, take_back
 from rootgen.sysroot.directory import DirectorySysroot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rootgen.rootfs.destination import Temporary
+    from rootgen.rootfs.note import Note, Notes
 
     Progress = Callable[[str, int, int], None]
 
@@ -44,21 +40,20 @@ def write_bundle(
     stands there is replaced with ``force`` only, if it is not empty. Raises
     TreeError, SysrootError for a file that may not be read, PlanError.
     """
-    notes = Notes()
     plan = _plan_of(tree, progress) if copied else None
-    destination = Destination(out, os.path.realpath(tree))
-    try:
-        old = _examine(destination, force=force)
-        try:
-            destination.sweep(notes)
-            with Endable():
-                _write(destination, config, plan, tree, notes, old, progress)
-        finally:
-            if old is not None:
-                os.close(old.descriptor)
-    finally:
-        destination.close()
-    return notes.all()
+
+    def fill(directory: int, notes: Notes) -> None:
+        if plan is not None:
+            _copy(directory, out, plan, tree, notes, progress)
+        with Blaming(f"{out}/{CONFIG}", None):
+            file = os.open(CONFIG, _NEW, 0o644, dir_fd=directory)
+            with open(file, "wb") as opened:
+                opened.write(config)
+                os.fchmod(opened.fileno(), 0o644)
+                opened.flush()
+                os.fsync(opened.fileno())
+
+    return write_directory(out, fill, apart=tree, force=force)
 
 
 def _plan_of(tree: str, progress: Progress | None) -> Plan:
@@ -68,65 +63,16 @@ def _plan_of(tree: str, progress: Progress | None) -> Plan:
     )
 
 
-def _examine(destination: Destination, *, force: bool) -> Old | None:
-    identity = destination.standing()
-    if identity is None:
-        return None
-    with Blaming(destination.shown, None):
-        descriptor = os.open(destination.name, DIRECTORY, dir_fd=destination.parent)
-    names = sorted(os.listdir(descriptor))
-    if not lock(descriptor) or (names and not force):
-        os.close(descriptor)
-        what = ", ".join(names[:5]) + (", …" if names[5:] else "")
-        raise TreeError(
-            f"{destination.shown} is there already",
-            why=(f"it holds {what}",) if names else ("another rootgen is writing it",),
-            hint="name another directory, or replace this one: --force",
-        )
-    return Old(descriptor, identity, not names)
-
-
-def _write(
-    destination: Destination,
-    config: bytes,
-    plan: Plan | None,
-    tree: str,
-    notes: Notes,
-    old: Old | None,
-    progress: Progress | None,
-) -> None:
-    temporary = destination.begin()
-    try:
-        try:
-            if plan is not None:
-                _copy(temporary, destination.shown, plan, tree, notes, progress)
-            with Blaming(f"{destination.shown}/{CONFIG}", None):
-                file = os.open(CONFIG, _NEW, 0o644, dir_fd=temporary.descriptor)
-                with open(file, "wb") as opened:
-                    opened.write(config)
-                    os.fchmod(opened.fileno(), 0o644)
-                    opened.flush()
-                    os.fsync(opened.fileno())
-                os.fchmod(temporary.descriptor, 0o755)
-            with Undisturbed():
-                put_in_place(destination, temporary, old, notes)
-        except BaseException:
-            take_back(destination, temporary)
-            raise
-    finally:
-        os.close(temporary.descriptor)
-
-
 def _copy(
-    temporary: Temporary,
+    directory: int,
     shown: str,
     plan: Plan,
     tree: str,
     notes: Notes,
     progress: Progress | None,
 ) -> None:
-    os.mkdir(ROOTFS, 0o700, dir_fd=temporary.descriptor)
-    top = os.open(ROOTFS, DIRECTORY, dir_fd=temporary.descriptor)
+    os.mkdir(ROOTFS, 0o700, dir_fd=directory)
+    top = os.open(ROOTFS, DIRECTORY, dir_fd=directory)
     try:
         sysroot = DirectorySysroot(tree)
         status = os.fstat(top)

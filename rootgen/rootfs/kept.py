@@ -39,6 +39,14 @@ class Kept:
         self._begun: list[tuple[int, int] | None] = []
         self._places: dict[str, tuple[int, int]] = {}
 
+    def __enter__(self) -> Kept:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Let go of what was kept; else that is with the last who knows of it."""
+        self._file.close()
+
     def keep(self, entry: Entry, content: Iterator[bytes]) -> None:
         """Keep a file that is being read (``layer.read.read_archive``)."""
         start, wanted = self._end, self._is_wanted(entry)

@@ -122,9 +122,9 @@ def test_same_from_every_user(open_place: Path) -> None:
 
 
 ERRORS: dict[str, tuple[list[str], int, str]] = {
-    "no format": (["TREE", "o"], 2, "pack as what? --to tar"),
+    "no format": (["TREE", "o"], 2, "pack as what? --to oci, docker, tar"),
     "an unknown format": (["TREE", "--to", "rar", "o"], 2, "'rar'"),
-    "no tree": (["nowhere", "--to", "tar", "o"], 1, "cannot read the tree nowhere: No such file"),
+    "no tree": (["./nowhere", "--to", "tar", "o"], 1, "cannot read the tree ./nowhere: No such"),
     "there already": (["TREE", "--to", "tar", "there"], 2, "there is there already"),
     "a directory": (["TREE", "--to", "tar", "."], 2, ". is a directory"),
     "no directory": (["TREE", "--to", "tar", "no/o"], 1, "cannot write no/o: No such file"),
