@@ -41,6 +41,7 @@ class BuildRequest(NamedTuple):
     allow_missing: bool = False
     compress: str = "gzip"
     epoch: int | None = None
+    records: bool = False
 
 
 class BuildResult(NamedTuple):
@@ -75,7 +76,7 @@ def build(request: BuildRequest, *, progress: Progress | None = None) -> BuildRe
     exchanged: list[Exchange] = []
     skipped: list[Skipped] = []
     for layer in _layers(profile):
-        wish = Wish(sysroot, host, (), layer, (), request.epoch)
+        wish = Wish(sysroot, host, (), layer, (), request.epoch, request.records)
         made = add_to(base, wish, host, progress=progress)
         check_lacking(asked, made.increment.assembly, sysroot)
         contents = Sources(made.increment.root, host)

@@ -311,11 +311,6 @@ def _check(request: MakeRequest) -> None:
         raise UsageError("nothing to make: name a program, or a profile with -f")
     if not (request.out or request.tag or request.dry_run):
         raise UsageError("where to? name the directory with --out, or use --dry-run")
-    if request.records and request.base:
-        raise UsageError(
-            "--records does not go with --base: a record is of all of a tree",
-            hint="make the whole tree with --records, and commit it over its base",
-        )
     if request.tag:
         from rootgen.image.reference import parse_reference
 

@@ -13,6 +13,7 @@ from rootgen.plan.plan import Plan
 from rootgen.rootfs.packing import PackedTree
 from rootgen.sysroot.directory import DirectorySysroot
 from rootgen.sysroot.memory import MemorySysroot
+from rootgen.sysroot.owner import is_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,13 +28,8 @@ if TYPE_CHECKING:
 
 ALGORITHMS = ("sha256", "sha1", "md5")
 _CHUNK = 1 << 20
-# What is kept of an image's files while its layers are read: records of packages, by where
-# they may be whatever links lead there, and the manifest.
-_KEPT = (
-    "/dpkg/status", "/dpkg/diversions", "/apk/db/installed", "rpmdb.sqlite", "/rpm/Packages",
-    "/rpm/Packages.db", "/rpmmanifest/container-manifest-2", "/os-release", MANIFEST_PATH,
-)  # fmt: skip
-_KEPT_BENEATH = ("/dpkg/info/", "/dpkg/status.d/")
+# What is kept of an image's files while its layers are read, besides the records of packages.
+_KEPT = ("/os-release", MANIFEST_PATH)
 _KEPT_LIMIT = 1 << 30
 
 
@@ -160,7 +156,7 @@ def _manifest_in(contents: Mapping[str, bytes | None]) -> Manifest | None:
 
 
 def _is_kept(path: str) -> bool:
-    return path.endswith(_KEPT) or any(part in path for part in _KEPT_BENEATH)
+    return path.endswith(_KEPT) or is_record(path)
 
 
 def _digests(chunks: Iterable[bytes], keeping: tuple[list[bytes], ...]) -> Digests:

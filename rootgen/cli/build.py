@@ -9,7 +9,7 @@ from rootgen.api.build import BuildRequest, BuildResult
 from rootgen.api.build import build as build_image
 from rootgen.cli.command import Command, Option, OptionError, flag
 from rootgen.cli.epoch import source_date_epoch
-from rootgen.cli.layers import image_json, image_lines
+from rootgen.cli.layers import RECORDS, image_json, image_lines
 from rootgen.cli.output import write_json, write_lines, write_notes
 from rootgen.cli.store import STORE, store_path
 from rootgen.image.compress import COMPRESSIONS
@@ -26,6 +26,7 @@ def build(  # noqa: PLR0913 - one parameter for each option
     store: str,
     *,
     bare: bool,
+    records: bool,
     allow_missing: bool,
     as_json: bool,
 ) -> None:
@@ -52,6 +53,7 @@ def build(  # noqa: PLR0913 - one parameter for each option
         allow_missing=allow_missing,
         compress=compress,
         epoch=source_date_epoch(os.environ),
+        records=records,
     )
     with ProgressLine(sys.stderr, os.environ) as progress:
         result = build_image(request, progress=progress)
@@ -95,6 +97,7 @@ COMMAND = Command(
         ),
         STORE,
         flag("--bare", "Bring no shipped profile for programs known to one."),
+        RECORDS,
         flag("--allow-missing", "Go on without libraries that are not found."),
         flag("--json", "Print what was made as JSON.", dest="as_json"),
     ),

@@ -1,7 +1,8 @@
-"""What the commands that make layers say of them."""
+"""What the commands that make trees and layers share."""
 
 from __future__ import annotations
 
+from rootgen.cli.command import flag
 from rootgen.cli.store import short_digest
 from rootgen.named import TYPE_CHECKING
 from rootgen.report.words import count_words, printable, size_words
@@ -10,6 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rootgen.api.layered import LayeredImage
+
+RECORDS = flag(
+    "--records",
+    "Bring what scanners read: the distribution, the packages and their licences.",
+)
 
 
 def image_json(image: LayeredImage) -> dict[str, object]:

@@ -9,7 +9,7 @@ from rootgen.api.make import MakeRequest, MakeResult, foreign_machine
 from rootgen.api.make import make as make_tree
 from rootgen.cli.command import Argument, Command, Option, flag, invalid_value
 from rootgen.cli.epoch import source_date_epoch
-from rootgen.cli.layers import image_json
+from rootgen.cli.layers import RECORDS, image_json
 from rootgen.cli.output import output_palette, write_json, write_lines
 from rootgen.cli.store import STORE, store_path
 from rootgen.report.make import Remark, make_json, plan_lines, summary_lines
@@ -141,10 +141,7 @@ COMMAND = Command(
         ),
         STORE,
         flag("--bare", "Bring no shipped profile for programs known to one."),
-        flag(
-            "--records",
-            "Bring what scanners read: the distribution, the packages and their licences.",
-        ),
+        RECORDS,
         flag("--dry-run", "Write nothing; list what would be, and why."),
         flag("--json", "Print the result as JSON.", dest="as_json"),
         flag(

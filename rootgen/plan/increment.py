@@ -80,7 +80,8 @@ class _Increasing:
     """One increment on its way to what changes nothing any more."""
 
     def __init__(self, wish: Wish, base: Base, digest: Digest) -> None:
-        self._wish = wish
+        self._records = wish.records  # of what is brought, at the end: not of what the base has
+        self._wish = wish = wish._replace(records=False)
         self._base = base
         self._digest = digest
         self._alone = assemble(_lenient(wish))
@@ -103,6 +104,8 @@ class _Increasing:
             changed = {entry.path for entry in found.plan.entries() if entry.kind is not _DIRECTORY}
             broken = self._proven.shortfalls(target, changed, self._is_of_both)
             if not broken:
+                if self._records:
+                    found, target, assembly = self._recorded(found, assembly, root)
                 exchanged = tuple(
                     Exchange(path, why)
                     for path, why in sorted(self._instead.why.items())
@@ -143,6 +146,19 @@ class _Increasing:
                 hint="read programs from a root like the base: --sysroot",
             )
         return found, target
+
+    def _recorded(
+        self, found: United, assembly: Assembly, root: Union
+    ) -> tuple[United, PlanSysroot, Assembly]:
+        """Return the same with what scanners read of what is brought."""
+        from rootgen.plan.records import records_over
+
+        entries, skipped = records_over(
+            self._base, found.plan, self._wish.sysroot, root, self._wish.epoch
+        )
+        found = with_entries(found, entries, self._base)
+        assembly = assembly._replace(skipped=(*assembly.skipped, *skipped))
+        return found, self._target(found, root), assembly
 
     def _target(self, found: United, root: Union) -> PlanSysroot:
         contents = _Contents(found.plan, root, self._base.root)

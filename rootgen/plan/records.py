@@ -9,23 +9,26 @@ packages of which a file is here are recorded, and of their files only those.
 from __future__ import annotations
 
 from collections import Counter
+from hashlib import sha256
 
 from rootgen.errors import SysrootError
 from rootgen.named import TYPE_CHECKING
-from rootgen.plan.collect import Skipped
+from rootgen.plan.as_sysroot import PlanSysroot, Union
+from rootgen.plan.collect import Collection, Skipped
 from rootgen.plan.entry import Entry, EntryKind, FromSysroot, Inline, Reason, ReasonKind
+from rootgen.plan.plan import Plan
 from rootgen.plan.rules import real_target
-from rootgen.sysroot.apk import lines_with
-from rootgen.sysroot.dpkg import CHECKSUMS, STATUS_D, parse_stanza
+from rootgen.sysroot.apk import Apk, lines_with
+from rootgen.sysroot.dpkg import CHECKSUMS, STATUS_D, Dpkg, parse_stanza
+from rootgen.sysroot.memory import MemorySysroot
 from rootgen.sysroot.owner import databases, owners_of, unread
 from rootgen.sysroot.port import Kind
-from rootgen.sysroot.rpm import MANIFEST, manifest_line
+from rootgen.sysroot.rpm import MANIFEST, Rpm, manifest_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from rootgen.plan.collect import Collection
-    from rootgen.plan.plan import Plan
+    from rootgen.plan.base import Base
     from rootgen.sysroot.owner import Owner
     from rootgen.sysroot.package import Database, Package
     from rootgen.sysroot.port import Sysroot
@@ -38,14 +41,21 @@ _OF_THE_MACHINE = frozenset(("triggers-pending", "triggers-awaited", "config-ver
 _INSTALLED = b"install ok installed"
 
 
-def add_records(collection: Collection, sysroot: Sysroot) -> None:
+def add_records(
+    collection: Collection,
+    sysroot: Sysroot,
+    base: Sysroot | None = None,
+    root: Sysroot | None = None,
+) -> None:
     """Add what scanners read to ``collection``, whose files are ``sysroot``'s.
 
+    What ``base`` has recorded of the same packages stays recorded; ``root``
+    says where a path lies in the target, if that is not laid out as ``sysroot``.
     Raises SysrootError for a database that cannot be read.
     """
     lacks = unread(sysroot)
     if lacks:
-        raise SysrootError(f"{sysroot.name}: {lacks}", hint="make the tree without --records")
+        raise SysrootError(f"{sysroot.name}: {lacks}", hint="make it without --records")
     for path in _releases(sysroot):
         found = sysroot.lookup(path)
         if found is not None and found.node.kind is Kind.FILE:
@@ -55,10 +65,42 @@ def add_records(collection: Collection, sysroot: Sysroot) -> None:
         why = f"{sysroot.name} has no database of dpkg, apk or rpm"
         collection.skipped.append(Skipped("records of packages", why))
     owners = _with_licences(collection, sysroot, all_of_them)
+    before = MemorySysroot({}, {}) if base is None else base
     for database in all_of_them:
         own = {path: one for path, one in owners.items() if one.database is database}
-        for entry in _entries(database, own):
-            collection.add_entry(entry._replace(path=real_target(sysroot, entry.path)))
+        for entry in _entries(database, own, before):
+            path = real_target(sysroot if root is None else root, entry.path)
+            collection.add_entry(entry._replace(path=path))
+
+
+def records_over(
+    base: Base, brought: Plan, sysroot: Sysroot, root: Sysroot, epoch: int | None
+) -> tuple[tuple[Entry, ...], tuple[Skipped, ...]]:
+    """Return the records of what an increment brings over ``base`` from ``sysroot``.
+
+    ``root`` is both, one over the other. What of the records is no part of
+    the increment already, and what was left out. Raises as ``add_records``.
+    """
+    nothing = PlanSysroot(Plan(), sysroot, sysroot)
+    collection = Collection(Union(nothing, sysroot), {}, epoch)
+    for entry in brought.entries():
+        collection.add_entry(entry)
+    add_records(collection, sysroot, base.root, root)
+    entries = tuple(
+        entry
+        for entry in collection.plan().entries()
+        if entry.kind is not EntryKind.DIRECTORY
+        and entry.path not in brought
+        and not _is_bases(entry, base.plan.get(entry.path))
+    )
+    return entries, tuple(collection.skipped)
+
+
+def _is_bases(entry: Entry, there: Entry | None) -> bool:
+    """Tell whether the base's own stays: what it says of the distribution, and a like record."""
+    if there is None or not isinstance(entry.content, Inline):
+        return there is not None
+    return there.sha256 == sha256(entry.content.data).hexdigest()
 
 
 def _releases(sysroot: Sysroot) -> Iterator[str]:
@@ -109,40 +151,68 @@ def _of_the_root(plan: Plan) -> set[str]:
     return paths | {entry.path for entry in links if entry.target in paths}
 
 
-def _entries(database: Database, owners: Mapping[str, Owner]) -> Iterator[Entry]:
+def _entries(database: Database, owners: Mapping[str, Owner], before: Sysroot) -> Iterator[Entry]:
     """Return the record of the packages that ``owners`` (by path) have files of."""
-    listed: dict[str, set[str]] = {}
+    here: dict[str, set[str]] = {}
     for owner in owners.values():
-        listed.setdefault(owner.key, set()).add(owner.path)
-    packages = {key: database.packages()[key] for key in sorted(listed)}
+        here.setdefault(owner.key, set()).add(owner.path)
+    packages = {key: database.packages()[key] for key in sorted(here)}
     managers = {package.manager for package in packages.values()}
     if "deb" in managers:
-        yield from _dpkg(database, packages, listed)
+        yield from _dpkg(database, packages, here, before)
     if "apk" in managers:
-        records = (
-            lines_with(package.record, frozenset(listed[key])) for key, package in packages.items()
-        )
-        yield _record(database.path, b"".join(b"%s\n" % one for one in records))
+        yield _apk(database, packages, here, Apk(before))
     if "rpm" in managers:
-        lines = "".join(f"{manifest_line(package)}\n" for package in packages.values())
-        yield _record(MANIFEST, _encoded(lines))
+        yield from _rpm(packages, Rpm(before))
 
 
 def _dpkg(
-    database: Database, packages: Mapping[str, Package], listed: Mapping[str, set[str]]
+    database: Database,
+    packages: Mapping[str, Package],
+    here: Mapping[str, set[str]],
+    before: Sysroot,
 ) -> Iterator[Entry]:
     names = Counter(package.name for package in packages.values())
+    earlier = Dpkg(before)
     for key, package in packages.items():
         own = package.name if names[package.name] == 1 else key
-        here = listed[key]
-        yield _record(f"{STATUS_D}/{own}", status_stanza(package.record, here), package.name)
-        digests = database.digests(key)
-        lines = (
-            f"{digests[path].value}  {path.lstrip('/')}\n"
-            for path in sorted(here)
-            if path in digests
-        )
+        digests = {path: one for path, one in database.digests(key).items() if path in here[key]}
+        known = earlier.packages().get(key)
+        if known is not None:
+            if known.version == package.version and before.lookup(f"{STATUS_D}/{own}") is None:
+                continue  # a whole distribution, which has it with all of its files
+            digests = {**earlier.digests(key), **digests}
+        stanza = status_stanza(package.record, here[key] | digests.keys())
+        lines = (f"{one.value}  {path.lstrip('/')}\n" for path, one in sorted(digests.items()))
+        yield _record(f"{STATUS_D}/{own}", stanza, package.name)
         yield _record(f"{STATUS_D}/{own}{CHECKSUMS}", _encoded("".join(lines)), package.name)
+
+
+def _apk(
+    database: Database,
+    packages: Mapping[str, Package],
+    here: Mapping[str, set[str]],
+    earlier: Apk,
+) -> Entry:
+    records = {key: package.record for key, package in earlier.packages().items()}
+    paths: dict[str, set[str]] = {key: set(here[key]) for key in packages}
+    for key, data in earlier.lists():
+        if key in paths:
+            paths[key].update(data.decode("utf-8", "surrogateescape").splitlines())
+    for key, package in packages.items():
+        records[key] = lines_with(package.record, frozenset(paths[key]))
+    path = earlier.path if earlier.is_there() else database.path
+    return _record(path, b"".join(b"%s\n" % records[key] for key in sorted(records)))
+
+
+def _rpm(packages: Mapping[str, Package], earlier: Rpm) -> Iterator[Entry]:
+    known = earlier.packages() if earlier.is_there() else {}
+    # A whole distribution's database goes on saying what it says; a manifest is one file.
+    left = known if earlier.path == MANIFEST else {}
+    told = {key: one for key, one in packages.items() if key not in known} | dict(left)
+    if told:
+        lines = (f"{manifest_line(told[key])}\n" for key in sorted(told))
+        yield _record(MANIFEST, _encoded("".join(lines)))
 
 
 def status_stanza(record: bytes, here: set[str]) -> bytes:
@@ -151,16 +221,18 @@ def status_stanza(record: bytes, here: set[str]) -> bytes:
     What the machine did with the package since it was installed is left out.
     """
     lines: list[bytes] = []
+    done = set(_OF_THE_MACHINE)
     for name, value in parse_stanza(record).fields:
-        if name in _OF_THE_MACHINE:
+        if name in done:  # a field that stands twice is an error to scanners
             continue
+        done.add(name)
         if name == "conffiles":
             kept = [one for one in value.split(b"\n") if _conffile(one) in here]
             if kept:
                 lines += [b"Conffiles:", *(b" " + one.strip() for one in kept)]
             continue
         written = b"-".join(part.capitalize() for part in _encoded(name).split(b"-"))
-        said = _INSTALLED if name == "status" else value
+        said = _INSTALLED if name == "status" else value.replace(b"\n\t", b"\n ")
         lines.append(written + (b":" if said.startswith(b"\n") else b": ") + said)
     return b"\n".join(lines) + b"\n"
 

@@ -10,13 +10,15 @@ from rootgen.named import TYPE_CHECKING
 from rootgen.plan.entry import Entry, EntryKind, FromSysroot
 from rootgen.plan.manifest import MANIFEST_PATH
 from rootgen.plan.plan import Plan
+from rootgen.sysroot.owner import is_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rootgen.layer.read import Archive
 
-# What resolving reads is an ELF file or a script, whatever its size, or a small file.
+# What resolving reads is an ELF file or a script, whatever its size, or a small file; what
+# records are made of are databases of packages.
 _SMALL = 4 << 20
 _MAGIC = (b"\x7fELF", b"#!")
 
@@ -63,7 +65,8 @@ class Kept:
         self._begun.append((start, self._end - start))
 
     def _is_wanted(self, entry: Entry) -> bool:
-        return self._everything or entry.size <= _SMALL or entry.path == MANIFEST_PATH
+        small = entry.size <= _SMALL or entry.path == MANIFEST_PATH
+        return self._everything or small or is_record(entry.path)
 
     def settle(self, archive: Archive) -> None:
         """Take the digests of what was kept while ``archive`` was read."""

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from rootgen.sysroot.port import Sysroot
 
 _MERGED = ("/bin/", "/sbin/", "/lib/", "/lib32/", "/lib64/", "/libx32/")
+_DATABASES = (
+    "/dpkg/status", "/dpkg/diversions", "/apk/db/installed", "/rpmdb.sqlite", "/rpmdb.sqlite-wal",
+    "/rpm/Packages", "/rpm/Packages.db", "/rpmmanifest/container-manifest-2",
+)  # fmt: skip
+_BENEATH = ("/dpkg/info/", "/dpkg/status.d/")
 _BY_ADMINISTRATOR = ":"  # dpkg's diversions: those that no package made
 
 
@@ -76,6 +81,11 @@ class Owners:
 def databases(sysroot: Sysroot) -> tuple[Database, ...]:
     """Return the databases of a root that are read."""
     return tuple(one for one in (Dpkg(sysroot), Apk(sysroot), Rpm(sysroot)) if one.is_there())
+
+
+def is_record(path: str) -> bool:
+    """Tell whether a file may be part of a database, whatever links lead to where it is."""
+    return path.endswith(_DATABASES) or any(part in path for part in _BENEATH)
 
 
 def unread(sysroot: Sysroot) -> str:

@@ -139,10 +139,12 @@ def manifest_line(package: Package) -> str:
     ``\\t%{SIZE}\\t%{ARCH}\\t%{EPOCHNUM}\\t%{SOURCERPM}``; the time of installation is left 0.
     """
     epoch = str(package.epoch) if package.epoch else "(none)"
+    # To scanners a line without a source is no line, and the manifest then none.
+    source = package.source or f"{package.name}-{package.version}.src.rpm"
     vendor = " ".join(package.supplier.split()) or "(none)"
     fields = (
         package.name, package.version, "0", str(package.built), vendor, epoch, str(package.size),
-        package.architecture, str(package.epoch), package.source or "(none)",
+        package.architecture, str(package.epoch), source,
     )  # fmt: skip
     return "\t".join(fields)
 

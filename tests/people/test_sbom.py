@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from spdx_tools.spdx.validation.document_validator import validate_full_spdx_doc
 
 from tests.people.command import rootgen, succeed
 from tests.people.scanner import scan
+from tests.sysroot.test_packages import rpm_root
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -107,15 +109,84 @@ def test_the_same_tree_the_same_record(place: Path, tmp_path: Path) -> None:
 
 
 def test_an_image_with_records(place: Path) -> None:
-    """``make -t`` brings them as well; over a base it says that it does not."""
+    """``make -t`` brings them as well."""
     store = ("--store", "tagged")
     succeed("make", "ls", "--records", "-t", "ls:1", *store, directory=place)
     written = document("ls:1", "--format", "cyclonedx", *store, directory=place)
     assert {"coreutils", "libc6"} <= {one["name"] for one in written["components"]}
-    options = ("--records", "--base", "full", "--out", "more")
-    done = rootgen("make", "ls", *options, directory=place)
-    assert done.returncode == 2
-    assert "--records does not go with --base" in done.stderr
+
+
+def sums(root: Path, package: str) -> set[str]:
+    """Return the files that a package's record has checksums of."""
+    text = (root / f"var/lib/dpkg/status.d/{package}.md5sums").read_text()
+    return {line.split("  ")[1] for line in text.splitlines()}
+
+
+PROFILE = """\
+rootgen: 1
+name: layered
+layers:
+  - {name: shell, programs: [bash]}
+  - {name: tools, programs: [ls, bash, sha256sum]}
+  - {name: nothing, programs: [bash]}
+"""
+
+
+def test_a_record_of_layers(tmp_path: Path) -> None:
+    """Each layer records what it brings; laid over each other they record what is there."""
+    (tmp_path / "layered.yaml").write_text(PROFILE)
+    store = ("--store", str(tmp_path / "store"))
+    succeed("build", "-f", "layered.yaml", "--records", "-t", "l:1", *store, directory=tmp_path)
+    image = f"{tmp_path}/store:l:1"
+    unpack = ["umoci", "unpack", "--rootless", "--image", image, str(tmp_path / "bundle")]
+    subprocess.run(unpack, check=True, capture_output=True)
+    root = tmp_path / "bundle/rootfs"
+    release, seen = scan(root)
+    assert release
+    assert {"bash", "coreutils", "libc6"} <= set(seen)
+    for one in seen.values():
+        for name, digest in one.files.items():
+            data = _path_of(root, name).read_bytes()
+            assert hashlib.md5(data, usedforsecurity=False).hexdigest() == digest, name
+    # As if it were one: what is recorded is what a tree of the same programs has recorded.
+    flat = tmp_path / "flat"
+    succeed("make", "--bare", "bash", "ls", "sha256sum", "--records", "--out", str(flat))
+    assert set(seen) == set(scan(flat)[1])
+    for package in seen:
+        assert sums(root, package) == sums(flat, package)
+    # What brings nothing records nothing.
+    last = json.loads(succeed("inspect", "l:1", *store))["layers"][-1]
+    listed = subprocess.run(
+        ["tar", "tzf", tmp_path / "store/blobs/sha256" / last["digest"][7:]],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert [name for name in listed.stdout.splitlines() if "dpkg" in name] == []
+    written = document("l:1", "--format", "cyclonedx", *store, directory=tmp_path)
+    check_cyclonedx(written)
+    assert {"bash", "coreutils", "libc6"} <= {one["name"] for one in written["components"]}
+
+
+def test_a_record_over_a_distribution(tmp_path: Path) -> None:
+    """A base with a database of its own goes on saying what it says; what is new is added."""
+    base = tmp_path / "base"
+    succeed("make", "--bare", "bash", "--out", str(base))
+    version = ["dpkg-query", "-W", "-f", "${Version}", "libc6"]
+    installed = subprocess.run(version, capture_output=True, text=True, check=True).stdout
+    (base / "var/lib/dpkg").mkdir(parents=True)
+    machine = subprocess.run(
+        ["dpkg", "--print-architecture"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    (base / "var/lib/dpkg/status").write_text(
+        f"Package: libc6\nArchitecture: {machine}\nVersion: {installed}\n\n"
+        f"Package: old\nArchitecture: all\nVersion: 1\n"
+    )
+    options = ("--base", "base", "--records", "--force")
+    succeed("make", "--bare", "ls", *options, "--out", "more", directory=tmp_path)
+    record = tmp_path / "more/var/lib/dpkg"
+    names = {one.name for one in (record / "status.d").iterdir()}
+    assert {"coreutils", "coreutils.md5sums"} <= names
+    assert "libc6" not in names
+    assert not (record / "status").exists()
 
 
 def test_spdx(place: Path) -> None:
@@ -267,6 +338,44 @@ def test_alpine(tmp_path: Path) -> None:
     assert tool["purl"] == "pkg:apk/alpine/tool@1-r0?arch=x86_64&distro=alpine-3.20.0"
     assert [one["name"] for one in tool["components"]] == ["/usr/bin/tool"]
     check_spdx(document("tree", directory=tmp_path))
+    # Over a base: one file for both packages, the files of both of one that both have.
+    installed = root / "lib/apk/db/installed"
+    installed.write_text(installed.read_text().replace("R:absent\n", "R:absent\nR:second\n"))
+    for name in ("second", "third"):
+        (root / "usr/bin" / name).write_text("#!/bin/sh\n")
+        (root / "usr/bin" / name).chmod(0o755)
+    with installed.open("a") as file:
+        file.write("P:third\nV:3\nA:noarch\nF:usr/bin\nR:third\n\n")
+    over = ("--base", "tree", "--records", "--out", "more")
+    succeed("make", "second", "third", "--sysroot", "alpine", *over, directory=tmp_path)
+    record = (tmp_path / "more/lib/apk/db/installed").read_text()
+    assert record == (
+        "P:third\nV:3\nA:noarch\nF:usr/bin\nR:third\n\n"
+        "P:tool\nV:1-r0\nA:x86_64\nL:MIT\nF:usr/bin\nR:tool\nR:second\n\n"
+    )
+    assert not (tmp_path / "more/etc/alpine-release").exists()
+
+
+def test_rpm(tmp_path: Path) -> None:
+    """What rpm says of a package is a line of the manifest, and its licence comes along."""
+    rpm_root(tmp_path)
+    licence = tmp_path / "root/usr/share/licenses/demo/LICENSE"
+    licence.parent.mkdir(parents=True)
+    licence.write_text("MIT\n")
+    (tmp_path / "demo.yaml").write_text("rootgen: 1\nname: d\nfiles: [/usr/bin/demo]\n")
+    options = ("--sysroot", "root", "--records", "--out", "tree")
+    succeed("make", "-f", "demo.yaml", *options, directory=tmp_path)
+    line = (tmp_path / "tree/var/lib/rpmmanifest/container-manifest-2").read_text()
+    assert re.fullmatch(
+        r"demo\t1\.2-3\t0\t\d+\tNobody\t4\t\d+\tnoarch\t4\tdemo-1\.2-3\.src\.rpm\n", line
+    )
+    assert (tmp_path / "tree/usr/share/licenses/demo/LICENSE").is_file()
+    # Packages of the host's root by the files that are the same, and the manifest's own.
+    written = document("tree", "--format", "cyclonedx", directory=tmp_path)
+    check_cyclonedx(written)
+    assert [one["purl"] for one in written["components"] if "purl" in one] == [
+        "pkg:rpm/demo@1.2-3?arch=noarch&epoch=4&upstream=demo-1.2-3.src.rpm"
+    ]
 
 
 @pytest.mark.parametrize("form", ["spdx", "cyclonedx"])
