@@ -103,7 +103,7 @@ def collect_unpacked(store: Store, wanted: Iterable[tuple[str, ...]]) -> int:
             gone = cache.put_aside(names)
             removed += len(gone)
             with cache.making():
-                _remove(cache, cache.unfinished())
+                remove_from(cache, cache.unfinished())
     return removed
 
 
@@ -196,7 +196,7 @@ class _Layers:
 
     def unpack(self) -> bytes:
         """Unpack what lacks, from the bottom; return what is to be told, as JSON."""
-        _remove(self._cache, self._cache.unfinished())
+        remove_from(self._cache, self._cache.unfinished())
         image = self._image
         below: list[str] = []
         done, total = 0, image.size()
@@ -232,17 +232,17 @@ class _Layers:
             sync_filesystem(place)
             self._cache.finish(new, name, says_top=overlay.says_top)
         except LayerError as error:
-            _remove(self._cache, (new,))
+            remove_from(self._cache, (new,))
             why = (f"in layer {descriptor.digest} of {self._image.name}", *error.why)
             raise LayerError(error.what, why=why, hint=error.hint) from error
         except BaseException:
-            _remove(self._cache, (new,))
+            remove_from(self._cache, (new,))
             raise
         finally:
             os.close(place)
 
 
-def _remove(cache: Unpacked, names: Iterable[str]) -> None:
+def remove_from(cache: Unpacked, names: Iterable[str]) -> None:
     """Remove directories of a cache, in the user namespace where that is needed."""
     names = tuple(names)
     if not names:

@@ -66,6 +66,10 @@ LAUNCH_OPTIONS = (
         "host: they are the host's.",
     ),
     flag("--read-only", "Let nothing of the tree be written."),
+    Option(
+        ("--commit",), "commit", metavar="NAME:TAG",
+        help="Of an image: make what is written a layer of it, as this image.",
+    ),
     flag("--ephemeral", "Throw away what is written; it goes to memory, and the tree stays."),
     Option(
         ("--ephemeral-size",), "ephemeral_size", metavar="SIZE",
@@ -126,10 +130,12 @@ def launch(
     root: str, command: tuple[str, ...], given: dict[str, Any], *, starting: bool = False
 ) -> int:
     """Perform or explain the launch that the options ask for; return the exit status."""
-    explain, as_json = given.pop("explain"), given.pop("as_json")
+    explain, as_json, commit = (given.pop(name) for name in ("explain", "as_json", "commit"))
     if as_json and not explain:
         raise OptionError("--json tells the steps of a launch; add --explain")
     request = request_of(root, command, given, starting=starting)
+    if commit:
+        return _commit(request, commit, explain=explain)
     if not explain:
         sys.stdout.flush()
         # All that was imported stays to the end: the collector, which would go through it in
@@ -140,6 +146,27 @@ def launch(
     return 0
 
 
+def _commit(request: RunRequest, name: str, *, explain: bool) -> int:
+    from rootgen.api.committed import CommitTo, run_and_commit  # only where an image is made
+    from rootgen.cli.epoch import source_date_epoch
+    from rootgen.report.words import count_words, size_words
+
+    options = request.options
+    kept_nowhere = options.read_only or options.ephemeral or options.ephemeral_size
+    for given, why in ((explain, "--explain does nothing"), (kept_nowhere, "nothing is kept")):
+        if given:
+            raise OptionError(f"{why}: there is nothing that --commit could make an image of")
+    to = CommitTo(name, source_date_epoch(os.environ))
+    status, made = run_and_commit(request, to, tell=tell, progress=progress_of(request))
+    if made is None:
+        tell(f"nothing was written: no image {name} was made")
+    else:
+        removed = f", {made.removed} removed" if made.removed else ""
+        what = f"{count_words(made.added, 'entry', 'entries')}{removed}"
+        tell(f"{made.name}: {what}, a layer of {size_words(made.size)}, {made.digest}")
+    return status
+
+
 def request_of(
     root: str, command: tuple[str, ...], given: dict[str, Any], *, starting: bool = False
 ) -> RunRequest:
@@ -147,7 +174,7 @@ def request_of(
 
     ``starting``: an empty command is the program that the root is started with.
     """
-    unlike = ("explain", "as_json", "store")
+    unlike = ("explain", "as_json", "store", "commit")
     options = {name: one for name, one in given.items() if name not in unlike}
     meant = root_or_image(root, given["store"])
     return RunRequest(meant, command, given_options(options), starting=starting)

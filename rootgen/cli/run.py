@@ -20,6 +20,7 @@ def run(root: str, words: tuple[str, ...], **given: Any) -> int:
       rootgen run --detach --name web ./rootfs -- ./server
       rootgen run tools/git:1 -- git --version   an image of the store
       rootgen run tools/git:1                    what it is started with
+      rootgen run --commit site:2 site:1 -- ./update    what it writes as a layer
       rootgen run --explain ./rootfs -- true     what would be done, step by step
 
     ROOTFS is a directory; where there is none of that name, an image of the
@@ -27,9 +28,10 @@ def run(root: str, words: tuple[str, ...], **given: Any) -> int:
     Options stand before ROOTFS. The exit status is the program's own, 128+n
     where signal n killed it; 125 says that rootgen failed, 126 that COMMAND
     cannot be executed, 127 that ROOTFS does not have it. What the program
-    writes is in the directory afterwards; of an image it is discarded. With
-    --detach the name of the launch is printed once COMMAND has started: see
-    rootgen ps, exec, logs and stop.
+    writes is in the directory afterwards; of an image it is discarded, or
+    with --commit one more layer, whatever the exit status is. With --detach
+    the name of the launch is printed once COMMAND has started: see rootgen
+    ps, exec, logs and stop.
     """
     if words and words[0].startswith("-") and words[0] != "--":
         raise OptionError(f"'{words[0]}' stands behind ROOTFS: options stand before it")
@@ -37,6 +39,8 @@ def run(root: str, words: tuple[str, ...], **given: Any) -> int:
     detached, name = given.pop("detach"), given.pop("name")
     if name and not detached:
         raise OptionError("--name calls a launch that goes on; add --detach")
+    if detached and given["commit"]:
+        raise OptionError("--commit waits for the end, and --detach does not")
     if detached and not given["explain"]:
         return _detach(root, command, name, given)
     return launch(root, command, given, starting=True)

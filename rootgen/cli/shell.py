@@ -18,11 +18,12 @@ def shell(root: str, **given: Any) -> int:
       rootgen shell --user app --net host ./rootfs
       rootgen shell --explain ./rootfs           what a container is, step by step
       rootgen shell tools/git:1                  an image of the store
+      rootgen shell --commit tools/git:2 tools/git:1
 
     ROOTFS is a directory, or else the name of an image in the store. The
     exit status is the shell's own; 125 says that rootgen failed. What is
     written inside is in the directory afterwards; of an image it is
-    discarded.
+    discarded, or with --commit one more layer of it.
     """
     return launch(root, (), given)
 
