@@ -60,7 +60,7 @@ class Builder:
         self._uid = launch.credentials.uid
         self._sources = _open_sources(launch)
         self.null = _open_null()
-        self._empty: int | None = None
+        self._covers: dict[bool, int] = {}  # of a directory, or not: one that is in use
         self.terminal: tuple[int, int] | None = None
         try:
             self._mounter = open_mounter()
@@ -97,10 +97,8 @@ class Builder:
         """Close what is needed no longer; the terminal stays open."""
         self.places.close()
         self._mounter.close()
-        for descriptor in (self.null, *self._sources.values()):
+        for descriptor in (self.null, *self._sources.values(), *self._covers.values()):
             os.close(descriptor)
-        if self._empty is not None:
-            os.close(self._empty)
 
     def _mount(self, step: Mount) -> None:
         target = self.places.open(step.target, directory=not step.file)
@@ -200,13 +198,15 @@ class Builder:
     def _cover(self, step: Protect, target: int, *, directory: bool) -> int:
         if not step.masked:
             return self._mounter.bind(target, mounts.MS_RDONLY, directory=directory)
-        if not directory:
+        if directory in self._covers:
+            # A copy of a mount has its flags: they are asked for once.
+            return self._mounter.bind(self._covers[directory], 0, directory=directory)
+        if directory:
+            made = self._mounter.make("tmpfs", "tmpfs", mounts.MS_RDONLY, "size=0k,mode=555")
+        else:
             # It is the host's: root inside could change its mode for everybody.
-            return self._mounter.bind(self.null, mounts.MS_RDONLY, directory=False)
-        if self._empty is not None:
-            return self._mounter.bind(self._empty, 0, directory=True)
-        made = self._mounter.make("tmpfs", "tmpfs", mounts.MS_RDONLY, "size=0k,mode=555")
-        self._empty = os.dup(made)
+            made = self._mounter.bind(self.null, mounts.MS_RDONLY, directory=False)
+        self._covers[directory] = os.dup(made)
         return made
 
     def _open_terminal(self, path: str) -> None:
