@@ -9,36 +9,32 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 import threading
 
-from rootgen.api.run import ImageName, RunRequest, compose_run, on_root, root_of
+from rootgen.api.run import ImageName, root_of
 from rootgen.errors import LaunchError
 from rootgen.linux import message
 from rootgen.named import TYPE_CHECKING
-from rootgen.sandbox import options as option_values
-from rootgen.sandbox.compose import compose_launch
 from rootgen.sandbox.facts import absolute
-from rootgen.sandbox.launch import Root, Upper
-from rootgen.sandbox.root_use import RootUse
-from rootgen.sandbox.serve import ANNOUNCED, QUIET, Server
+from rootgen.sandbox.options import NO_SECCOMP
+from rootgen.sandbox.serve import ANNOUNCED, CONTROL, QUIET
 from rootgen.sandbox.signals import CAUGHT
-from rootgen.sandbox.stored import classes_of, from_json, to_json
+from rootgen.sandbox.stored import to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from rootgen.sandbox.facts import Facts
-    from rootgen.sandbox.launch import Launch
+    from rootgen.api.run import RunRequest
+    from rootgen.sandbox.launch import Root
     from rootgen.sandbox.options import Options
 
-_CONTROL = 3
+# The launcher is forked before what composes is imported: it is to be small.
 _CODE = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
-    "from rootgen.api.server import main; main()"
-)  # fmt: skip
-_CLASSES = classes_of(option_values)
+    "from rootgen.sandbox.serve import begin; launcher = begin(); "
+    "from rootgen.api.composer import main; main(launcher)"
+)
 
 
 class _Connection:
@@ -112,9 +108,9 @@ def _absolute_root(request: RunRequest) -> Root | ImageName:
     return root._replace(store=os.path.abspath(default_store(os.environ)))
 
 
-def _absolute_options(options: option_values.Options) -> option_values.Options:
+def _absolute_options(options: Options) -> Options:
     """Return the options without a path that is relative to the caller's directory."""
-    if options.seccomp in ("", option_values.NO_SECCOMP):
+    if options.seccomp in ("", NO_SECCOMP):
         return options
     return options._replace(seccomp=os.path.abspath(options.seccomp))
 
@@ -146,7 +142,7 @@ def _start_server() -> int:
     package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     null = (os.devnull, os.O_RDWR, 0)
     actions = [
-        (os.POSIX_SPAWN_DUP2, theirs, _CONTROL),
+        (os.POSIX_SPAWN_DUP2, theirs, CONTROL),
         *((os.POSIX_SPAWN_OPEN, stream, *null) for stream in range(3)),
     ]
     command = [sys.executable, "-I", "-S", "-c", _CODE, package]
@@ -179,60 +175,3 @@ def _ended_well(process_id: int) -> bool:
     except ChildProcessError:
         # Another thread waits for any child, or SIGCHLD is ignored: the first request will tell.
         return True
-
-
-def main() -> None:
-    """Be the launch server: what ``_start_server`` starts; never returns."""
-    import gc
-
-    from rootgen.linux import process
-
-    process.close_from(_CONTROL + 1)
-    if os.fork():
-        os._exit(0)
-    os.set_inheritable(_CONTROL, False)  # noqa: FBT003 - it takes no keyword
-    os.chdir("/")
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    process.command_line_area()
-    # As for the command line: what is imported stays, and nothing of ours goes in circles often.
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 50)
-    Server(_CONTROL, Composer()).serve()
-    os._exit(0)
-
-
-class Composer:
-    """Makes the Launch of each request; who asks for the like again needs but the command changed.
-
-    A test suite launches hundreds of times with the same options, and
-    composing takes as long as reading the facts, which is done each time.
-    """
-
-    def __init__(self) -> None:
-        """Begin with nothing composed."""
-        self._known: tuple[Options, Facts, Launch] | None = None
-        self._use = RootUse("")
-
-    def __call__(self, data: bytes) -> Launch:
-        """Return the Launch of a request as ``ask`` wrote it; raise LaunchError or UsageError."""
-        asked = json.loads(data)
-        options = from_json(asked["options"], _CLASSES)
-        root = from_json(asked["root"], {"Root": Root, "Upper": Upper, "ImageName": ImageName})
-        request = RunRequest(root, tuple(asked["command"]), options)
-
-        def do(ready: RunRequest) -> Launch:
-            launch = compose_run(
-                ready, environ=asked["environ"], terminal=False, compose=self._compose
-            )
-            # By the next request the launch has begun, and keeps what it uses by itself.
-            self._use.__exit__()
-            self._use = RootUse(launch.root.use)
-            self._use.__enter__()
-            return launch
-
-        return on_root(request, do)
-
-    def _compose(self, command: Sequence[str], options: Options, facts: Facts) -> Launch:
-        if self._known is None or self._known[:2] != (options, facts):
-            self._known = options, facts, compose_launch(command, options, facts)
-        return self._known[2]._replace(command=tuple(command))

@@ -24,10 +24,11 @@ that systemd makes), ``dbus`` (a connection to its bus), ``relay`` (the terminal
 ``attach`` (the program of an uplink), ``text`` (files of a launch's own), ``report``
 (errors from inside), ``nearest`` (what a name that was not found may have meant).
 
-Several at once, and without the caller: ``serve`` (the launch server of the
+Several at once, and without the caller: ``serve`` (the launcher of the
 Python API), ``supervise`` (the process that keeps a launch that goes on),
 ``remembered`` (what is known of those, as files), ``log`` (what they print),
-``join`` (a command in one that runs), ``stored`` (values as JSON).
+``join`` (a command in one that runs), ``stored`` (values as JSON), ``stored_launch``
+(a Launch as bytes).
 ``root_use`` (that layers are in use) and ``mapped`` (work on files of a
 launch's ids) are for roots that are images.
 """

@@ -16,14 +16,8 @@ import time
 from rootgen.errors import LaunchError
 from rootgen.linux import process
 from rootgen.named import TYPE_CHECKING, NamedTuple
-from rootgen.sandbox import launch as launch_values
-from rootgen.sandbox import limits as limit_values
-from rootgen.sandbox import options as option_values
-from rootgen.sandbox import uplink
-from rootgen.sandbox.seccomp import filter as filter_values
-from rootgen.sandbox.seccomp import machine as machine_values
-from rootgen.sandbox.seccomp import profile as profile_values
-from rootgen.sandbox.stored import classes_of, from_json, to_json
+from rootgen.sandbox.stored import from_json, to_json
+from rootgen.sandbox.stored_launch import LAUNCH_CLASSES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,15 +64,7 @@ class Remembered(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-_CLASSES = classes_of(
-    launch_values,
-    limit_values,
-    option_values,
-    uplink,
-    filter_values,
-    machine_values,
-    profile_values,
-) | {one.__name__: one for one in (Identity, Remembered)}
+_CLASSES = LAUNCH_CLASSES | {one.__name__: one for one in (Identity, Remembered)}
 
 
 def state_directory() -> str:

@@ -1,13 +1,17 @@
-"""The launch server: one process that starts launches for another, which need not be fit to.
+"""The launch server: processes that start launches for another, which need not be fit to.
 
 Whoever has threads, or much memory, should not clone itself into new
-namespaces. This process has neither: it takes requests from a socket, each
+namespaces. The *launcher* has neither: it takes launches from a socket, each
 with the streams of its program and a socket for the answer, performs any
-number of launches side by side, and kills what nobody waits for any longer.
+number of them side by side, and kills what nobody waits for any longer.
+What reads requests and makes launches of them (``api.composer``) is another
+process: each page that one of them writes to after a clone, the kernel
+copies, and what composes writes to many.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import select
 import signal
@@ -16,7 +20,7 @@ from contextlib import ExitStack
 
 from rootgen.errors import LaunchError, RootgenError
 from rootgen.linux import message, process
-from rootgen.named import TYPE_CHECKING
+from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sandbox.cgroup import Groups
 from rootgen.sandbox.deadline import Deadline
 from rootgen.sandbox.perform import Undoing, ending_notes
@@ -25,17 +29,16 @@ from rootgen.sandbox.report import STARTED, STARTED_CHROOT, pack_error
 from rootgen.sandbox.root_use import RootUse
 from rootgen.sandbox.signals import CAUGHT, status_of
 from rootgen.sandbox.start import end, error_told, let_go, next_message, start
+from rootgen.sandbox.stored_launch import LaunchReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rootgen.sandbox.launch import Launch
     from rootgen.sandbox.start import Child
 
-    Compose = Callable[[bytes], Launch]
-
+# The socket of the requests, in every process of a server.
+CONTROL = 3
 # What comes with a request: the answer's socket, the request itself as a file (a message has a
-# limit), standard input, output and error.
+# limit), standard input, output and error. With a launch, the lock of its root may follow.
 PARTS = 5
 # The request's message says whether the start of the program is to be told.
 ANNOUNCED, QUIET = b"announced", b"quiet"
@@ -43,6 +46,43 @@ ENDED = b"ended"
 SIGNAL = b"signal"
 
 _REQUEST_LIMIT = 64 << 20
+
+
+class Launcher(NamedTuple):
+    """The process that performs launches: its id, and the socket on which it takes them."""
+
+    process: int
+    socket: int
+
+
+def begin() -> Launcher:
+    """Be a server on ``CONTROL``: leave who started this process, and start a launcher."""
+    process.close_from(CONTROL + 1)
+    if os.fork():
+        os._exit(0)
+    os.set_inheritable(CONTROL, False)  # noqa: FBT003 - it takes no keyword
+    os.chdir("/")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    process.command_line_area()
+    return start_launcher()
+
+
+def start_launcher() -> Launcher:
+    """Start a launcher, which ends when its socket is closed here; this process has one thread."""
+    socket, theirs = message.message_pair()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.dup2(theirs, CONTROL, inheritable=False)
+            process.close_from(CONTROL + 1)
+            # What is imported stays, and nothing of ours goes in circles often.
+            gc.freeze()
+            gc.set_threshold(100_000, 50, 50)
+            Server(CONTROL).serve()
+        finally:
+            os._exit(0)
+    os.close(theirs)
+    return Launcher(child, socket)
 
 
 class _Running:
@@ -61,12 +101,12 @@ class _Running:
 
 
 class Server:
-    """Launches for whoever holds the other end of ``control``, until nobody does."""
+    """Performs the launches of whoever holds the other end of ``control``, until nobody does."""
 
-    def __init__(self, control: int, compose: Compose) -> None:
-        """Take the socket of the requests, and what makes a Launch of one."""
+    def __init__(self, control: int) -> None:
+        """Take the socket of the launches."""
         self._control = control
-        self._compose = compose
+        self._read = LaunchReader()
         self._running: dict[int, _Running] = {}  # by the child's process id
         self._of_descriptor: dict[int, _Running] = {}  # by reply, and by channel until it started
         signal.pthread_sigmask(signal.SIG_BLOCK, CAUGHT)
@@ -110,30 +150,28 @@ class Server:
             kind, parts = message.receive_all(self._control)
         except ConnectionResetError:
             kind, parts = b"", ()
-        if len(parts) != PARTS:
+        if len(parts) < PARTS:
             return False
-        reply, request, *streams = parts
+        reply, request, *streams = parts[:PARTS]
         try:
-            running = self._start(reply, _read_all(request), (streams[0], streams[1], streams[2]))
+            launch = self._read(read_all(request))
+            use = RootUse(launch.root.use, *parts[PARTS:])
+            running = self._start(reply, launch, use, (streams[0], streams[1], streams[2]))
             self._watch(running, reply)
             if kind == ANNOUNCED:
                 self._watch(running, running.child.channel)
-        except RootgenError as error:
-            _answer(reply, pack_error(error))
-            os.close(reply)
         except Exception as error:  # noqa: BLE001 - one request's trouble is not the others'
-            text = f"the launch server: {type(error).__name__}: {error}"
-            _answer(reply, pack_error(LaunchError(text)))
+            refuse(reply, error)
             os.close(reply)
         finally:
             for descriptor in (request, *streams):
                 os.close(descriptor)
         return True
 
-    def _start(self, reply: int, request: bytes, streams: tuple[int, int, int]) -> _Running:
-        launch = self._compose(request)
+    def _start(
+        self, reply: int, launch: Launch, use: RootUse, streams: tuple[int, int, int]
+    ) -> _Running:
         groups = Groups(launch.limits)
-        use = RootUse(launch.root.use)
         with Undoing(launch), ExitStack() as held:
             held.enter_context(use)
             held.enter_context(groups)
@@ -205,5 +243,13 @@ def _answer(reply: int, data: bytes) -> None:
         return  # nobody waits for it
 
 
-def _read_all(request: int) -> bytes:
+def refuse(reply: int, error: Exception) -> None:
+    """Answer a request with what went wrong."""
+    if not isinstance(error, RootgenError):
+        error = LaunchError(f"the launch server: {type(error).__name__}: {error}")
+    _answer(reply, pack_error(error))
+
+
+def read_all(request: int) -> bytes:
+    """Return the bytes of a request's file."""
     return os.pread(request, min(os.fstat(request).st_size, _REQUEST_LIMIT), 0)

@@ -70,7 +70,7 @@ _WORDS = (
     (b"rootgen: supervisor", "supervisor"),
     (b"rootgen: watcher", "watcher"),
     (b"rootgen: exec", "joiner"),
-    (b"rootgen.api.server", "server"),
+    (b"rootgen.api.composer", "server"),
     (b"/rootgen\0", "launcher"),
 )
 _PYTHON = (
