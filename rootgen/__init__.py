@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from rootgen.api.make import MakeRequest, MakeResult, make
     from rootgen.api.pack import PackResult, pack
     from rootgen.api.packable import PackRequest
+    from rootgen.api.pull import PullRequest, PullResult, pull
+    from rootgen.api.push import PushRequest, PushResult, push
+    from rootgen.api.registry import Access
     from rootgen.api.run import ImageName
     from rootgen.api.sbom import SbomRequest, SbomResult, sbom
     from rootgen.api.why import why
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from rootgen.sandbox.options import Bind, IoLimit, Options, Port, Rlimit
 
 __all__ = [
+    "Access",
     "Asked",
     "Bind",
     "BuildRequest",
@@ -49,6 +53,10 @@ __all__ = [
     "PackRequest",
     "PackResult",
     "Port",
+    "PullRequest",
+    "PullResult",
+    "PushRequest",
+    "PushResult",
     "Resolver",
     "Rlimit",
     "RootgenError",
@@ -64,6 +72,8 @@ __all__ = [
     "make",
     "pack",
     "pack_bundle",
+    "pull",
+    "push",
     "retained",
     "run",
     "sbom",
@@ -72,6 +82,13 @@ __all__ = [
 __version__ = "0.1.0"
 
 _PLACES = {
+    "Access": "rootgen.api.registry",
+    "PullRequest": "rootgen.api.pull",
+    "PullResult": "rootgen.api.pull",
+    "PushRequest": "rootgen.api.push",
+    "PushResult": "rootgen.api.push",
+    "pull": "rootgen.api.pull",
+    "push": "rootgen.api.push",
     "Asked": "rootgen.api.deps",
     "Bind": "rootgen.sandbox.options",
     "BuildRequest": "rootgen.api.build",

@@ -18,6 +18,9 @@
 ``bundle``     a tree and a command → a directory for an OCI runtime
 ``sbom``       a tree or image → what it consists of, for others' tools
 ``materials``  what that is made of: digests, reasons, the tree's own records
+``push``       an image of the store → a registry
+``pull``       an image of a registry → the store
+``registry``   what both connect by
 ``profile``    the shipped profiles, and the mistakes of any
 ``targets``    what people type → paths within the root that is read
 ``lacking``    what was not found → one message

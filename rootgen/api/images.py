@@ -8,7 +8,9 @@ from rootgen.errors import ImageError
 from rootgen.image.artifact import is_attached
 from rootgen.image.collect import Damage, damages
 from rootgen.image.config import Config, parse_config
-from rootgen.image.manifest import ImageManifest, check_image, parse_manifest
+from rootgen.image.descriptor import INDEX, oci_media_type
+from rootgen.image.manifest import DEPTH, ImageManifest, check_image, parse_index, parse_manifest
+from rootgen.image.platform import choose, machine_platform
 from rootgen.image.reference import parse_reference
 from rootgen.image.store import Store
 from rootgen.named import TYPE_CHECKING, NamedTuple
@@ -79,7 +81,7 @@ def find_image(path: str, written: str) -> Image:
 
 def image_in(store: Store, written: str) -> Image:
     """Return the image of an open store that people call ``written``; raise as ``find_image``."""
-    return _image(store, _found(store, written), str(parse_reference(written)))
+    return _image(store, found_descriptor(store, written), str(parse_reference(written)))
 
 
 def readable_images(store: Store) -> Iterator[Image]:
@@ -97,7 +99,7 @@ def remove_images(path: str, names: Sequence[str]) -> tuple[str, ...]:
     Raises ImageError for a name that it has not.
     """
     with Store(path) as store, store.adding():
-        gone = tuple(dict.fromkeys(_found(store, one).name() for one in names))
+        gone = tuple(dict.fromkeys(found_descriptor(store, one).name() for one in names))
         store.untag(gone)
     return gone
 
@@ -108,7 +110,8 @@ def verify_store(path: str) -> tuple[Damage, ...]:
         return tuple(damages(store))
 
 
-def _found(store: Store, written: str) -> Descriptor:
+def found_descriptor(store: Store, written: str) -> Descriptor:
+    """Return what the index has for the image that people call ``written``; raise ImageError."""
     name = str(parse_reference(written))
     found = store.find(name)
     if found is not None:
@@ -122,6 +125,7 @@ def _found(store: Store, written: str) -> Descriptor:
 
 
 def _image(store: Store, descriptor: Descriptor, name: str) -> Image:
+    descriptor = _for_this_machine(store, descriptor, name)
     manifest = parse_manifest(store.read(descriptor), descriptor.digest)
     check_image(manifest, name or descriptor.digest)
     config = parse_config(store.read(manifest.config), manifest.config.digest)
@@ -130,3 +134,13 @@ def _image(store: Store, descriptor: Descriptor, name: str) -> Image:
             f"{name}: {len(manifest.layers)} layers, and diff IDs of {len(config.diff_ids)}"
         )
     return Image(name, descriptor.digest, manifest, config)
+
+
+def _for_this_machine(store: Store, descriptor: Descriptor, name: str) -> Descriptor:
+    """Return the manifest that this machine takes of an index; of other descriptors themselves."""
+    for _ in range(DEPTH):
+        if oci_media_type(descriptor.media_type) != INDEX:
+            break
+        index = parse_index(store.read(descriptor), descriptor.digest)
+        descriptor = choose(index, machine_platform(os.uname().machine), name or descriptor.digest)
+    return descriptor

@@ -55,6 +55,8 @@ COMMANDS = Group(
         "commit": Named("rootgen.cli.commit", "Make an image of a root file system."),
         "build": Named("rootgen.cli.build", "Make an image of a profile, layer by layer."),
         "sbom": Named("rootgen.cli.sbom", "Tell what a root file system consists of."),
+        "push": Named("rootgen.cli.push", "Send an image to a registry."),
+        "pull": Named("rootgen.cli.pull", "Bring an image of a registry into the store."),
         "images": Named("rootgen.cli.images", "List the images of the store."),
         "history": Named("rootgen.cli.history", "Tell how the layers of an image came to be."),
         "inspect": Named("rootgen.cli.inspect", "Print what an image is."),

@@ -16,4 +16,6 @@ written; ``reuse`` what of it was packed of what; ``unpacked`` the layers of it 
 ``layout`` is an image as the files of a layout or of docker's archive, whose blobs wait in a
 ``spool``. What is packed into one file goes through ``compress`` to an ``output``; ``cpio`` is the
 format of an ``initramfs``, whose first process is in ``init/`` (tar is ``layer/write``).
+
+``platform`` chooses from an index, ``registry/`` brings images to and from other machines.
 """

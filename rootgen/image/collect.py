@@ -5,7 +5,7 @@ from __future__ import annotations
 from rootgen.errors import ImageError
 from rootgen.image.artifact import attached
 from rootgen.image.descriptor import INDEX, MANIFEST, oci_media_type
-from rootgen.image.manifest import parse_index, parse_manifest
+from rootgen.image.manifest import DEPTH, parse_index, parse_manifest
 from rootgen.image.reuse import forget_removed
 from rootgen.named import TYPE_CHECKING, NamedTuple
 
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
     from rootgen.image.descriptor import Descriptor
     from rootgen.image.store import Store
-
-# Indexes within indexes: the specification sets no end to it.
-_DEPTH = 8
 
 
 class Collected(NamedTuple):
@@ -46,13 +43,12 @@ def reachable(store: Store, used: Iterable[Descriptor] = ()) -> dict[str, Descri
     about = {one.manifest.digest: one for one in attached(store)}
     for one in (*store.index().manifests, *used):
         if one.digest not in about:
-            found |= {each.digest: each for each in _beneath(store, one, _DEPTH)}
+            found |= {each.digest: each for each in beneath(store, one)}
     # An artifact stays as long as what it is about; that may be another one.
     while here := [one for one in about.values() if one.subject in found]:
         for artifact in here:
             del about[artifact.manifest.digest]
-            beneath = _beneath(store, artifact.manifest, _DEPTH)
-            found |= {each.digest: each for each in beneath}
+            found |= {each.digest: each for each in beneath(store, artifact.manifest)}
     return found
 
 
@@ -79,7 +75,7 @@ def damages(store: Store) -> Iterator[Damage]:
     for one in store.index().manifests:
         name = one.name() or one.digest
         try:
-            descriptors = list(_beneath(store, one, _DEPTH))
+            descriptors = list(beneath(store, one))
         except ImageError as error:
             yield Damage(one.digest, name, error.what)
             continue
@@ -94,16 +90,31 @@ def damages(store: Store) -> Iterator[Damage]:
                 yield Damage(descriptor.digest, name, error.what)
 
 
-def _beneath(store: Store, descriptor: Descriptor, depth: int) -> Iterator[Descriptor]:
-    """Return ``descriptor`` and all that it leads to."""
-    yield descriptor
+def beneath(store: Store, descriptor: Descriptor) -> Iterator[Descriptor]:
+    """Return all that ``descriptor`` leads to, then itself: what leads somewhere comes after it.
+
+    Each digest comes once. Raises ImageError for a document that cannot be read.
+    """
+    return _beneath(store, descriptor, DEPTH, set())
+
+
+def _beneath(
+    store: Store, descriptor: Descriptor, depth: int, seen: set[str]
+) -> Iterator[Descriptor]:
+    # An index may name another many times, and that one a third: 256 ** 8 ways to a few blobs.
+    if descriptor.digest in seen:
+        return
+    seen.add(descriptor.digest)
     kind = oci_media_type(descriptor.media_type)
     if kind == MANIFEST:
         manifest = parse_manifest(store.read(descriptor), descriptor.digest)
-        yield manifest.config
-        yield from manifest.layers
+        for one in (*manifest.layers, manifest.config):
+            if one.digest not in seen:
+                seen.add(one.digest)
+                yield one
     elif kind == INDEX:
         if depth == 0:
-            raise ImageError(f"{descriptor.digest}: indexes within indexes, over {_DEPTH} deep")
+            raise ImageError(f"{descriptor.digest}: indexes within indexes, over {DEPTH} deep")
         for one in parse_index(store.read(descriptor), descriptor.digest).manifests:
-            yield from _beneath(store, one, depth - 1)
+            yield from _beneath(store, one, depth - 1, seen)
+    yield descriptor

@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 _PLATFORMS = {
     "x86_64": ("amd64", ""),
     "i386": ("386", ""),
+    "i686": ("386", ""),
     "aarch64": ("arm64", "v8"),
     "arm": ("arm", "v7"),
+    "armv6l": ("arm", "v6"),
+    "armv7l": ("arm", "v7"),
     "riscv64": ("riscv64", ""),
     "ppc64le": ("ppc64le", ""),
     "ppc64": ("ppc64", ""),

@@ -15,7 +15,7 @@ LAYER = "application/vnd.oci.image.layer.v1.tar"
 # The media type of a layer, by how it is compressed (``image.compress.COMPRESSIONS``).
 LAYER_TYPES = {"none": LAYER, "gzip": f"{LAYER}+gzip", "zstd": f"{LAYER}+zstd"}
 # What docker calls the same (image-spec, media-types.md, "Compatibility Matrix").
-_DOCKER = {
+DOCKER_TYPES = {
     "application/vnd.docker.distribution.manifest.list.v2+json": INDEX,
     "application/vnd.docker.distribution.manifest.v2+json": MANIFEST,
     "application/vnd.docker.container.image.v1+json": CONFIG,
@@ -55,7 +55,7 @@ class Descriptor(NamedTuple):
 
 def oci_media_type(media_type: str) -> str:
     """Return OCI's name for what docker has another one for; others as they are."""
-    return _DOCKER.get(media_type, media_type)
+    return DOCKER_TYPES.get(media_type, media_type)
 
 
 def layer_compression(descriptor: Descriptor) -> str:

@@ -33,6 +33,10 @@ class Document:
         """Tell whether there is a member ``key`` that is not null."""
         return self._members.get(key) is not None
 
+    def keys(self) -> tuple[str, ...]:
+        """Return the names of the members, in their order."""
+        return tuple(self._members)
+
     def text(self, key: str, default: str | None = None) -> str:
         """Return the text ``key``; ``default`` (None: none) where there is none."""
         value = self._members.get(key)

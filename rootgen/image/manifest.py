@@ -22,6 +22,8 @@ LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 # Linux mounts so many lower directories; podman runs 127 layers and not 200.
 LAYERS_LIMIT = 1024
 _MANIFESTS_LIMIT = 65536
+# Indexes within indexes that are followed: the specification sets no end to it.
+DEPTH = 8
 
 
 class ImageManifest(NamedTuple):

@@ -42,7 +42,7 @@ def parse_reference(written: str) -> Reference:
     registry, rest = _split_registry(rest)
     name, colon, tag = rest.partition(":")
     tag = tag if colon else DEFAULT_TAG
-    if not (_is_host(registry) and _is_name(name) and _is_tag(tag)):
+    if not (_is_host(registry) and is_name(name) and _is_tag(tag)):
         raise UsageError(f"'{written[:_NAME_LIMIT]}' is no name of an image", hint=_HINT)
     return Reference(registry, name, tag, digest)
 
@@ -62,7 +62,8 @@ def _is_host(host: str) -> bool:
     return not host or (len(host) <= _NAME_LIMIT and re.fullmatch(pattern, host) is not None)
 
 
-def _is_name(name: str) -> bool:
+def is_name(name: str) -> bool:
+    """Tell whether a repository may be called so (distribution-spec, "Pulling manifests")."""
     import re
 
     part = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"

@@ -179,6 +179,17 @@ class Store:
 
         self._change_index(changed)
 
+    def annotate(self, name: str, annotated: Callable[[Descriptor], Descriptor]) -> None:
+        """Let the index say more of the image ``name``; nothing where it has been forgotten."""
+
+        def changed(index: Index) -> Index:
+            manifests = tuple(
+                annotated(one) if one.name() == name else one for one in index.manifests
+            )
+            return index._replace(manifests=manifests)
+
+        self._change_index(changed)
+
     def untag(self, names: Iterable[str]) -> None:
         """Let the index forget images; their blobs go with the next collection."""
         gone = set(names)

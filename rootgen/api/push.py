@@ -1,0 +1,149 @@
+"""``push``: an image of the store to a registry, which is sent only what it has not."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from rootgen.api.images import found_descriptor
+from rootgen.api.registry import Access, connected
+from rootgen.errors import ImageError, UsageError
+from rootgen.image.collect import beneath
+from rootgen.image.descriptor import INDEX, MANIFEST, oci_media_type
+from rootgen.image.manifest import parse_manifest
+from rootgen.image.registry.documents import present_digest, put_document
+from rootgen.image.registry.repository import remote_reference
+from rootgen.image.registry.source import find_sources, with_source
+from rootgen.image.registry.transfers import Counter, side_by_side
+from rootgen.image.registry.upload import MOUNTED, PUSHED, SKIPPED, is_there, upload
+from rootgen.image.store import Store
+from rootgen.named import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rootgen.image.descriptor import Descriptor
+    from rootgen.image.registry.client import Client
+
+    Progress = Callable[[str, int, int], None]
+
+_DOCUMENTS = frozenset((INDEX, MANIFEST))
+
+
+class PushRequest(NamedTuple):
+    """Which image of which store, to where: ``REGISTRY/NAME:TAG``."""
+
+    image: str
+    to: str
+    store: str
+    access: Access = Access()
+
+
+class PushResult(NamedTuple):
+    """What the registry has by now: ``digest`` is the manifest's, or the index's.
+
+    Blobs are counted: ``pushed`` were sent, ``mounted`` taken by the registry
+    from another repository, ``skipped`` were there. ``size`` is in bytes, of
+    those that were sent.
+    """
+
+    name: str
+    digest: str
+    pushed: int = 0
+    skipped: int = 0
+    mounted: int = 0
+    size: int = 0
+
+
+class _Parts(NamedTuple):
+    """An image's documents, what they lead to before what leads there, and its blobs."""
+
+    documents: tuple[Descriptor, ...]
+    blobs: tuple[Descriptor, ...]
+
+
+def push(request: PushRequest, *, progress: Progress | None = None) -> PushResult:
+    """Have a registry have an image: its blobs, then its manifests, then its name.
+
+    ``progress`` is called with a phase, the bytes that are there and their
+    total. Raises UsageError, ImageError; the name leads to the old image
+    until the new one is whole.
+    """
+    repository, reference = remote_reference(request.to)
+    if reference.digest:
+        raise UsageError(f"a push gives a tag, not a digest: {reference.registry}/{reference.name}")
+    with (
+        Store(request.store) as store,
+        store.adding(),
+        connected(repository, request.access, "pull,push") as client,
+    ):
+        image = found_descriptor(store, request.image)
+        parts = _parts(store, image)
+        result = PushResult(f"{repository}:{reference.tag}", image.digest)
+        if present_digest(client, reference.tag) == image.digest:
+            result = result._replace(skipped=len(parts.blobs))
+        else:
+            result = _send(client, store, parts, result, progress)
+            for one in parts.documents[:-1]:
+                put_document(client, one.digest, one, store.read(one))
+            put_document(client, reference.tag, image, store.read(image))
+        if with_source(image, repository) != image:
+            store.annotate(image.name(), lambda one: with_source(one, repository))
+    return result
+
+
+def _parts(store: Store, image: Descriptor) -> _Parts:
+    found = tuple(beneath(store, image))
+    documents = tuple(one for one in found if oci_media_type(one.media_type) in _DOCUMENTS)
+    for one in documents:
+        if oci_media_type(one.media_type) == MANIFEST:
+            for layer in parse_manifest(store.read(one), one.digest).layers:
+                refuse_foreign(layer)
+    blobs = tuple(one for one in found if oci_media_type(one.media_type) not in _DOCUMENTS)
+    return _Parts(documents, blobs)
+
+
+def refuse_foreign(layer: Descriptor) -> None:
+    """Raise ImageError for a layer that may only be had from elsewhere (media-types.md)."""
+    if "nondistributable" in layer.media_type or ".foreign." in layer.media_type:
+        raise ImageError(
+            f"layer {layer.digest} may not be distributed by registries ({layer.media_type[:100]})",
+            why=("such layers are Windows' own, and are had from where their URLs say",),
+        )
+
+
+def _send(
+    client: Client, store: Store, parts: _Parts, result: PushResult, progress: Progress | None
+) -> PushResult:
+    blobs, total = parts.blobs, sum(one.size for one in parts.blobs)
+    counter = Counter()
+
+    def tick() -> None:
+        if progress is not None:
+            progress("pushing", counter.done, total)
+
+    def look(blob: Descriptor) -> bool:
+        there = is_there(client, blob)
+        counter.add(blob.size if there else 0)
+        return there
+
+    there = side_by_side([partial(look, one) for one in blobs], client.transport, tick)
+    lacking = [one for one, is_so in zip(blobs, there, strict=True) if not is_so]
+    sources = find_sources(store, frozenset(one.digest for one in lacking), client.repository)
+    names = sorted({name for of_one in sources.values() for name in of_one})
+    if names:
+        client.authority.widen(tuple(f"repository:{name}:pull" for name in names))
+    # The largest first: else it is the one that all wait for.
+    lacking.sort(key=lambda one: -one.size)
+    jobs = [
+        partial(upload, client, store, one, sources.get(one.digest, ()), counter.add)
+        for one in lacking
+    ]
+    how = side_by_side(jobs, client.transport, tick)
+    sent = sum(one.size for one, way in zip(lacking, how, strict=True) if way == PUSHED)
+    ways = [*how, *([SKIPPED] * (len(blobs) - len(lacking)))]
+    return result._replace(
+        pushed=ways.count(PUSHED),
+        skipped=ways.count(SKIPPED),
+        mounted=ways.count(MOUNTED),
+        size=sent,
+    )

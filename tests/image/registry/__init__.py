@@ -1,0 +1,1 @@
+"""Registries: real ones and hostile ones."""
