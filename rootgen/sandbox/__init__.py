@@ -21,8 +21,10 @@ beneath a tree that nobody trusts), ``mounter`` (mounts made before they are any
 found and looked at), ``program`` (the program, started), ``cgroup`` (groups made),
 ``cgroup_file``, ``cgroup_end`` (groups removed, whatever happened), ``scope`` (a group
 that systemd makes), ``dbus`` (a connection to its bus), ``relay`` (the terminal),
-``attach`` (the program of an uplink), ``text`` (files of a launch's own), ``report``
-(errors from inside), ``nearest`` (what a name that was not found may have meant).
+``fuse`` (fuse-overlayfs, where the kernel refuses), ``attach`` (the program of an
+uplink), ``beside`` (how such programs are started and ended), ``text`` (files of a
+launch's own), ``report`` (errors from inside), ``nearest`` (what a name that was not
+found may have meant).
 
 Several at once, and without the caller: ``serve`` (the launcher of the
 Python API), ``supervise`` (the process that keeps a launch that goes on),

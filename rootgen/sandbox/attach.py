@@ -8,16 +8,13 @@ import signal
 import time
 
 from rootgen.errors import LaunchError
-from rootgen.linux import process
 from rootgen.linux.network import check_port
 from rootgen.named import TYPE_CHECKING
+from rootgen.sandbox.beside import end, spawn
 from rootgen.sandbox.place import failure
 from rootgen.sandbox.uplink import Target, slirp_request, uplink_command
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import NoReturn
-
     from rootgen.sandbox.options import Port
     from rootgen.sandbox.uplink import Uplink
 
@@ -57,9 +54,7 @@ class Attached:
     def end(self) -> None:
         """Kill the program, wait for its end, and leave nothing of it behind."""
         if self._process:
-            if not _was_reaped(self._process):
-                os.kill(self._process, signal.SIGKILL)
-                os.waitpid(self._process, 0)
+            end(self._process)
             self._process = 0
         if self._said >= 0:
             os.close(self._said)
@@ -74,7 +69,7 @@ class Attached:
         try:
             target = Target(str(child), user_namespace)
             command = uplink_command(self._uplink, target, path)
-            self._process = _spawn(command, (network, self._said))
+            self._process = spawn(lambda: command, (network, self._said))
             self._await(ready)
         finally:
             os.close(network)
@@ -87,7 +82,7 @@ class Attached:
             control = f"{self._directory}/api"
             command = uplink_command(self._uplink, target, str(theirs), control)
             null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-            self._process = _spawn(command, (null, self._said), kept=theirs)
+            self._process = spawn(lambda: command, (null, self._said), (theirs,))
             os.close(null)
         finally:
             os.close(theirs)
@@ -102,7 +97,7 @@ class Attached:
         """Wait until the program says that it is up; raise LaunchError where it ended instead."""
         poll = select.poll()
         poll.register(ready, select.POLLIN)
-        end = time.monotonic() + _PATIENCE
+        until = time.monotonic() + _PATIENCE
         while True:
             said = poll.poll(_TURN)
             if said and os.read(ready, 64):
@@ -113,7 +108,7 @@ class Attached:
                 raise self._failure("ended at once")
             if _ENDING & signal.sigpending():
                 raise LaunchError("told to end before the network was there")
-            if time.monotonic() > end:
+            if time.monotonic() > until:
                 raise self._failure(f"was not ready after {_PATIENCE:g} s")
 
     def _failure(self, what: str) -> LaunchError:
@@ -136,15 +131,6 @@ class Attached:
         self._directory = ""
 
 
-def _was_reaped(process_id: int) -> bool:
-    """Say whether a child's end was taken note of: who waits for any child may have met it."""
-    try:
-        os.waitid(os.P_PID, process_id, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return True
-    return False
-
-
 def _make_directory() -> str:
     """Make a directory that is only ours, in /tmp: AppArmor lets passt write there."""
     base = "/tmp" if os.access("/tmp", os.W_OK | os.X_OK) else os.environ.get("TMPDIR", ".")  # noqa: S108
@@ -154,42 +140,6 @@ def _make_directory() -> str:
     except OSError as error:
         raise failure(f"make the directory {path}", error) from error
     return path
-
-
-def _spawn(command: Sequence[str], streams: tuple[int, int], kept: int = -1) -> int:
-    """Start ``command`` with two streams (input; error), in a session of its own.
-
-    In ours it would get the keyboard's Ctrl-C. The kernel kills it when we
-    die. ``kept`` is one more descriptor that it gets.
-    """
-    parent = os.getpid()
-    child = os.fork()
-    if child == 0:
-        _become(command, streams, kept, parent)
-    return child
-
-
-def _become(command: Sequence[str], streams: tuple[int, int], kept: int, parent: int) -> NoReturn:
-    try:
-        os.setsid()
-        process.set_parent_death_signal(signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
-        for number in range(1, signal.NSIG):
-            if number not in (signal.SIGKILL, signal.SIGSTOP) and signal.getsignal(number):
-                signal.signal(number, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        os.dup2(streams[0], 0)
-        os.dup2(streams[1], 1)
-        os.dup2(streams[1], 2)
-        process.close_on_exec_from(3)
-        if kept >= 0:
-            os.set_inheritable(kept, True)  # noqa: FBT003 - it takes no keyword
-        os.execve(command[0], list(command), {})
-    except OSError as error:
-        os.write(2, f"{command[0]}: {error.strerror}\n".encode())
-    finally:
-        os._exit(1)
 
 
 def _check_port(port: Port) -> None:

@@ -82,6 +82,7 @@ def compose_launch(command: Sequence[str], options: Options, facts: Facts) -> La
         filters=filters,
         landlock=compose_landlock(options, facts, capabilities, filters),
         keyring_needed=lets_through(filters, capabilities, "keyctl"),
+        fuse=facts.fuse,
         time_limit=_time_limit(options),
     )
 

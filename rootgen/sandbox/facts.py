@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 _REGULAR, _DIRECTORY = 0o100000, 0o040000
 _FORMAT = 0o170000
+FUSE_OVERLAYFS = "fuse-overlayfs"
 _BINFMT_MISC = "/proc/sys/fs/binfmt_misc"
 
 
@@ -51,6 +52,7 @@ class Facts(NamedTuple):
     ``submounts`` are those beneath a stack. ``machine_id`` and ``localtime``
     (a path) are set where the root keeps an empty file for them. ``uplinks``
     are the programs for ``--net`` that are installed, by name.
+    ``fuse`` is fuse-overlayfs, where it is installed and may be needed.
     ``missing`` are the mount points at the tree's top that it lacks;
     ``directories`` those of the bind sources that are directories.
     ``callers_terminal``: a standard stream is a terminal of the caller's, and
@@ -85,6 +87,7 @@ class Facts(NamedTuple):
     submounts: tuple[str, ...] = ()
     machine_id: str = ""
     localtime: str = ""
+    fuse: str = ""
 
 
 def read_facts(root: Root, options: Options, environ: Mapping[str, str]) -> Facts:
@@ -126,6 +129,7 @@ def read_facts(root: Root, options: Options, environ: Mapping[str, str]) -> Fact
         submounts=_submounts(root) if root.stacked else (),
         machine_id=os.urandom(16).hex() if wants_id else "",
         localtime=LOCALTIME if wants_zone else "",
+        fuse=_find_program(FUSE_OVERLAYFS, environ) if _may_be_fuse(root) else "",
     )
 
 
@@ -236,13 +240,22 @@ def _read_uplinks(environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """Return which programs for a way out are installed, and where."""
     from rootgen.sandbox.uplink import PACKAGES
 
+    found = ((name, _find_program(name, environ)) for name in PACKAGES)
+    return tuple((name, path) for name, path in found if path)
+
+
+def _find_program(name: str, environ: Mapping[str, str]) -> str:
+    """Return the path of a program of the host's, or nothing where it is not installed."""
     directories = [one for one in environ.get("PATH", "").split(":") if one.startswith("/")]
-    found: dict[str, str] = {}
-    for name in PACKAGES:
-        for directory in (*directories, *HELPER_DIRECTORIES):
-            if name not in found and os.access(f"{directory}/{name}", os.X_OK):
-                found[name] = f"{directory}/{name}"
-    return tuple(found.items())
+    for directory in (*directories, *HELPER_DIRECTORIES):
+        if os.access(f"{directory}/{name}", os.X_OK):
+            return f"{directory}/{name}"
+    return ""
+
+
+def _may_be_fuse(root: Root) -> bool:
+    """Say whether fuse-overlayfs may stack it: what it notes in an upper directory is its own."""
+    return root.stacked and (root.upper is None or not root.upper.directory)
 
 
 def _read_resolver() -> str:

@@ -22,7 +22,15 @@ from rootgen.sandbox.launch import HOSTNAME
 from rootgen.sandbox.place import failure
 from rootgen.sandbox.privileges import give_up_privileges
 from rootgen.sandbox.program import start_program
-from rootgen.sandbox.report import GO, GO_KEEP, STARTED, STARTED_CHROOT, TERMINAL, pack_error
+from rootgen.sandbox.report import (
+    CHANNEL,
+    GO,
+    GO_KEEP,
+    STARTED,
+    STARTED_CHROOT,
+    TERMINAL,
+    pack_error,
+)
 from rootgen.sandbox.rlimit import raise_hard_limits
 from rootgen.sandbox.root import change_root
 from rootgen.sandbox.signals import CAUGHT, pass_on, status_of
@@ -33,7 +41,6 @@ if TYPE_CHECKING:
 
     from rootgen.sandbox.launch import Launch
 
-_CHANNEL = 3
 _STREAMS = (0, 1, 2)
 _FAILED = 125
 _FILTERED = (
@@ -56,21 +63,21 @@ def be_process_one(
     try:
         if streams != _STREAMS:
             channel = _take_streams(channel, streams)
-        if channel != _CHANNEL:
-            os.dup2(channel, _CHANNEL, inheritable=False)
+        if channel != CHANNEL:
+            os.dup2(channel, CHANNEL, inheritable=False)
         # Nothing that the caller left open is carried along, not even up to the exec: a
         # directory of the host could be reached through /proc/self/fd (CVE-2024-21626).
-        process.close_from(_CHANNEL + 1)
+        process.close_from(CHANNEL + 1)
         # Nor the caller's terminal: who may trace us would have it from us, as /dev/tty.
         os.setsid()
-        if (word := os.read(_CHANNEL, len(GO_KEEP))) in (GO, GO_KEEP):
+        if (word := os.read(CHANNEL, len(GO_KEEP))) in (GO, GO_KEEP):
             status = _perform(launch, mask, keep=word == GO_KEEP)
     except LaunchError as error:
-        message.send(_CHANNEL, pack_error(error))
+        message.send(CHANNEL, pack_error(error))
         status = error.exit_status
     except BaseException as error:  # noqa: BLE001 - nothing may get past: above is the launcher's own stack
         text = f"{type(error).__name__}: {error}"
-        message.send(_CHANNEL, pack_error(LaunchError(f"process 1 failed: {text}")))
+        message.send(CHANNEL, pack_error(LaunchError(f"process 1 failed: {text}")))
     finally:
         os._exit(status)
 
@@ -78,7 +85,7 @@ def be_process_one(
 def _take_streams(channel: int, streams: tuple[int, int, int]) -> int:
     """Make three descriptors 0, 1 and 2, whatever their numbers were; return the channel's."""
     # First all out of the way: one could stand where another belongs.
-    moved = [fcntl.fcntl(one, fcntl.F_DUPFD_CLOEXEC, _CHANNEL + 1) for one in (channel, *streams)]
+    moved = [fcntl.fcntl(one, fcntl.F_DUPFD_CLOEXEC, CHANNEL + 1) for one in (channel, *streams)]
     for number in _STREAMS:
         os.dup2(moved[1 + number], number)
     return moved[0]
@@ -100,7 +107,7 @@ def _perform(launch: Launch, mask: Iterable[int], *, keep: bool) -> int:
     # From here on process 1 calls nothing that the program may not call either.
     confine.install_filters(launch.filters, late=False)
     program = start_program(launch, mask, terminal)
-    message.send(_CHANNEL, STARTED_CHROOT if chrooted else STARTED, *kept)
+    message.send(CHANNEL, STARTED_CHROOT if chrooted else STARTED, *kept)
     for descriptor in kept:
         os.close(descriptor)
     if terminal is not None:
@@ -160,7 +167,7 @@ def _build_root(launch: Launch) -> tuple[int, int | None, bool]:
     if terminal is None:
         return null, None, chrooted
     outer, inner = terminal
-    message.send(_CHANNEL, TERMINAL, outer)
+    message.send(CHANNEL, TERMINAL, outer)
     os.close(outer)
     return null, inner, chrooted
 
@@ -177,7 +184,7 @@ def _die_with_the_launcher() -> None:
     Armed after the change of ids, which disarms it. Process 1's end is every process's.
     """
     process.set_parent_death_signal(signal.SIGKILL)
-    if message.has_hung_up(_CHANNEL):
+    if message.has_hung_up(CHANNEL):
         os._exit(_FAILED)
 
 

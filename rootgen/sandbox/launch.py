@@ -210,5 +210,7 @@ class Launch(NamedTuple):
     filters: tuple[Filter, ...] = ()
     landlock: Landlock = Landlock()
     keyring_needed: bool = False
+    # The path of fuse-overlayfs, for a stack that the kernel refuses
+    fuse: str = ""
     # Its end
     time_limit: TimeLimit | None = None

@@ -14,10 +14,15 @@ from rootgen.errors import (
 )
 from rootgen.linux.message import LIMIT
 
+# Where process 1 has the channel to the launcher.
+CHANNEL = 3
 TERMINAL = b"terminal"
 GO = b"go"
 # The same, and the child's namespaces are to come with the word that it has started.
 GO_KEEP = b"keep"
+# The kernel has made the root of a stack; or it is mounted, and fuse-overlayfs is to answer.
+STACKED = b"stacked"
+FUSE = b"fuse"
 STARTED = b"started"
 STARTED_CHROOT = b"started, chroot"
 

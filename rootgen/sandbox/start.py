@@ -12,14 +12,16 @@ from rootgen.linux import message, namespace
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sandbox.inside import be_process_one
 from rootgen.sandbox.place import failure
-from rootgen.sandbox.report import GO, GO_KEEP, unpack_error
+from rootgen.sandbox.report import FUSE, GO, GO_KEEP, STACKED, unpack_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rootgen.sandbox.attach import Attached
     from rootgen.sandbox.cgroup import Groups
+    from rootgen.sandbox.fuse import FuseStack
     from rootgen.sandbox.launch import IdMap, Launch
+    from rootgen.sandbox.uplink import Uplink
 
 # Two are not among them. The child unshares the cgroup namespace once it is in its group, and the
 # time namespace once its clocks' offsets may be written.
@@ -39,11 +41,11 @@ _STREAM_NAMES = ("standard input", "standard output", "standard error")
 
 
 class Child(NamedTuple):
-    """Process 1 of a launch: its id out here, the channel on which it tells, its way out."""
+    """Process 1 of a launch: its id out here, the channel on which it tells, what runs beside."""
 
     process: int
     channel: int
-    attached: Attached | None = None
+    attached: tuple[Attached | FuseStack, ...] = ()
 
 
 def start(
@@ -74,18 +76,21 @@ def start(
         raise
     finally:
         os.close(theirs)
-    attached = None
+    attached: list[Attached | FuseStack] = []
     try:
         groups.add(child)
         if launch.id_map is not None:
             write_maps(launch.id_map, child)
-        attached = _attach(launch, child)
+        if launch.uplink is not None:
+            attached.append(_attach(launch.uplink, child, user=launch.id_map is not None))
         message.send(channel, GO_KEEP if keep else GO)
+        if launch.fuse:
+            _await_stack(launch, groups, Child(child, channel), attached)
     except BaseException:
         # Whatever went wrong out here, nothing goes on in there.
-        end(Child(child, channel, attached))
+        end(Child(child, channel, tuple(attached)))
         raise
-    return Child(child, channel, attached)
+    return Child(child, channel, tuple(attached))
 
 
 def _check_streams(streams: tuple[int, int, int]) -> None:
@@ -109,16 +114,39 @@ def end(child: Child) -> None:
 def let_go(child: Child) -> None:
     """Close the channel of a process 1 that has ended, and end what passed its traffic on."""
     os.close(child.channel)
-    if child.attached is not None:
-        child.attached.end()
+    for one in child.attached:
+        one.end()
 
 
-def _attach(launch: Launch, child: int) -> Attached | None:
-    if launch.uplink is None:
-        return None
+def _await_stack(
+    launch: Launch, groups: Groups, child: Child, attached: list[Attached | FuseStack]
+) -> None:
+    """Wait until the root of a stack is there, by the kernel or fuse-overlayfs; raise LaunchError.
+
+    What that needs of memory counts as the launch's own.
+    """
+    told, descriptors = next_message(child.channel)
+    why: tuple[str, ...] = ()
+    if told == FUSE:
+        from rootgen.sandbox.fuse import FuseStack  # few launches need it
+
+        stack = FuseStack(launch, child.process, descriptors[0])
+        attached.append(stack)
+        os.close(descriptors[0])
+        groups.add(stack.process)
+        told = next_message(child.channel)[0]
+        why = stack.said()
+    if told == STACKED:
+        return
+    error = error_told(launch, child.channel, told) or LaunchError("process 1 was killed")
+    error.why = (*error.why, *why)
+    raise error
+
+
+def _attach(uplink: Uplink, child: int, *, user: bool) -> Attached:
     from rootgen.sandbox.attach import Attached  # few launches have a way out
 
-    return Attached(launch.uplink, child, user_namespace=launch.id_map is not None)
+    return Attached(uplink, child, user_namespace=user)
 
 
 def next_message(channel: int) -> tuple[bytes, tuple[int, ...]]:

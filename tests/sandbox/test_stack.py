@@ -41,7 +41,7 @@ def _ephemeral(tree: Path, script: str, **options: Any) -> RunRequest:
     )
 
 
-_EVERYTHING = """
+EVERYTHING = """
 echo new >/var/new && echo more >>/etc/passwd && rm /etc/group && mv /bin/seq /bin/moved &&
 chmod 700 /home && mkdir /srv && mkdir -p /a/b/c && rm -r /home/app && mkdir /home/app &&
 echo x >/home/app/x && ln -s /etc /link && rm /bin/wc && ln /bin/busybox /bin/hard &&
@@ -53,7 +53,7 @@ def test_ephemeral(tree: Path) -> None:
     """Whatever a program does to its files, it sees it; and of the tree nothing changes."""
     (tree / "home/app/old").write_text("old")
     before = _digest(tree)
-    assert output_of(_ephemeral(tree, _EVERYTHING)) == "x\nnew\ndone"
+    assert output_of(_ephemeral(tree, EVERYTHING)) == "x\nnew\ndone"
     assert _digest(tree) == before
 
 
@@ -227,9 +227,12 @@ def refuse(source, target, fstype="", flags=0, data=""):
         raise OSError(errno.ENODEV, "No such device", target)
     original(source, target, fstype, flags, data)
 mount.mount = refuse
+from rootgen.sandbox import facts
+facts.FUSE_OVERLAYFS = "not-installed"
 """
     done = run_request(_ephemeral(tree, "touch /var/ran"), before)
     assert done.returncode == 125
+    assert b"install fuse-overlayfs" in done.stderr
     assert b"this kernel has no overlayfs" in done.stderr
     assert not (tree / "var/ran").exists()
 

@@ -65,6 +65,9 @@ def _stack_lines(launch: Launch) -> Iterator[str]:
     yield "$ ROOT=/mnt/root"
     words += [flag_words(launch.root_flags), launch.root_data]
     yield f"$ mount -t overlay -o {quote(','.join(words))} overlay {_ROOT}"
+    if launch.fuse:
+        directories = quote(",".join(words[:-2]))
+        yield f"or, where the kernel refuses that: $ {launch.fuse} -o {directories} {_ROOT}"
 
 
 def _escape(path: str) -> str:

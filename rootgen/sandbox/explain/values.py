@@ -32,6 +32,7 @@ def launch_values(launch: Launch) -> dict[str, object]:
             "layers": list(launch.root.layers),
             "upper": launch.root.upper._asdict() if launch.root.upper is not None else None,
             "overlay": launch.root_data,
+            "fuse": launch.fuse,
             "missing": list(launch.missing),
             "flags": _flags(launch.root_flags | (MS_RDONLY if launch.read_only else 0)),
             "change": launch.pivot,
