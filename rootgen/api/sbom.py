@@ -14,10 +14,8 @@ from rootgen.plan.manifest import MANIFEST_PATH
 from rootgen.plan.skeleton import files as skeleton_files
 from rootgen.report.reason import reason_words
 from rootgen.sysroot.directory import DirectorySysroot
-from rootgen.sysroot.dpkg import STATUS_D
-from rootgen.sysroot.owner import databases, owners_of, unread
+from rootgen.sysroot.owner import databases, is_record, owners_of, unread
 from rootgen.sysroot.package import read_file
-from rootgen.sysroot.rpm import MANIFEST as RPM_MANIFEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -210,16 +208,10 @@ def _files(
 
 
 def _of_nobody(files: tuple[BomFile, ...]) -> list[str]:
-    """Return the files of no package, without those that rootgen makes itself."""
-    ours = {MANIFEST_PATH, CACHE_PATH, RPM_MANIFEST, *(one.path for one in skeleton_files((), ""))}
-    return [
-        one.path
-        for one in files
-        if one.package < 0
-        and not one.differs
-        and one.path not in ours
-        and not one.path.startswith(f"{STATUS_D}/")
-    ]
+    """Return the files of no package, without the databases and what rootgen makes itself."""
+    ours = {MANIFEST_PATH, CACHE_PATH, *(one.path for one in skeleton_files((), ""))}
+    others = (one.path for one in files if one.package < 0 and not one.differs)
+    return [path for path in others if path not in ours and not is_record(path)]
 
 
 def _unknown(files: tuple[BomFile, ...]) -> tuple[str, ...]:

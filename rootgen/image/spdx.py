@@ -49,7 +49,8 @@ def _root(bom: Bom, own: list[BomFile]) -> dict[str, object]:
         "name": bom.name,
         "versionInfo": bom.subject,
         "downloadLocation": _NOTHING,
-        "primaryPackagePurpose": "CONTAINER" if bom.image else "OPERATING-SYSTEM",
+        # The specification's text has a hyphen, its JSON schema an underscore (7.24).
+        "primaryPackagePurpose": "CONTAINER" if bom.image else "OPERATING_SYSTEM",
         "licenseConcluded": _NOTHING,
         "licenseDeclared": _NOTHING,
         "copyrightText": _NOTHING,

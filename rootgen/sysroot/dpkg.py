@@ -12,6 +12,7 @@ from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sysroot.package import (
     PACKAGES_LIMIT,
     TEXT_LIMIT,
+    Allowance,
     Digest,
     Diversion,
     Package,
@@ -66,8 +67,9 @@ class Dpkg:
         """Return the installed packages by ``name:architecture``."""
         if self._packages is None:
             found: dict[str, Package] = {}
+            allowance = Allowance(f"{ADMIN} in {self._sysroot.name}")
             for where, data in self._stanzas():
-                package = package_of(parse_stanza(data), data, where)
+                package = package_of(parse_stanza(data), data, allowance, where)
                 if package is not None:
                     found.setdefault(f"{package.name}:{package.architecture}", package)
             self._packages = found
@@ -154,7 +156,7 @@ def parse_stanza(data: bytes) -> Stanza:
     return Stanza(tuple((name, b"\n".join(lines)) for name, lines in fields))
 
 
-def package_of(stanza: Stanza, record: bytes, where: str) -> Package | None:
+def package_of(stanza: Stanza, record: bytes, allowance: Allowance, where: str) -> Package | None:
     """Return the package that a stanza is of; None for one that is not installed.
 
     Raises SysrootError for a name, version or architecture that can be none.
@@ -168,6 +170,7 @@ def package_of(stanza: Stanza, record: bytes, where: str) -> Package | None:
     check_word(architecture, "architecture", f"{where}: {name}")
     source, _, source_version = text(stanza.get("source")).partition(" ")
     depends = b", ".join(one for one in map(stanza.get, ("pre-depends", "depends")) if one)
+    provides = relations(text(stanza.get("provides")), allowance)
     return Package(
         "deb",
         name,
@@ -178,16 +181,17 @@ def package_of(stanza: Stanza, record: bytes, where: str) -> Package | None:
         source_version.strip("() "),
         text(stanza.get("maintainer")),
         "",
-        relations(text(depends)),
-        tuple(one for group in relations(text(stanza.get("provides"))) for one in group),
+        relations(text(depends), allowance),
+        tuple(one for group in provides for one in group),
         record,
     )
 
 
-def relations(written: str) -> tuple[tuple[str, ...], ...]:
+def relations(written: str, allowance: Allowance) -> tuple[tuple[str, ...], ...]:
     """Return the names of a relationship field, alternatives together (deb-control(5))."""
     groups: list[tuple[str, ...]] = []
     for group in written.split(","):
+        allowance.take(len(group))
         names = (one.partition("(")[0].partition("[")[0].strip() for one in group.split("|"))
         kept = tuple(one.partition(":")[0] for one in names if one)
         if kept:

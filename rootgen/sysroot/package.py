@@ -159,14 +159,14 @@ def read_file(sysroot: Sysroot, path: str, limit: int = TEXT_LIMIT) -> bytes | N
 
 
 def check_word(word: str, what: str, where: str) -> str:
-    """Return a name, version or architecture that is one; raise SysrootError.
+    """Return a name, version or architecture that is one; raise SysrootError, with ``where``.
 
     It is one word of ASCII without a slash, as all three managers demand.
     """
     sound = word.isascii() and word.isprintable() and not set(word) & set(" /\\\"'<>")
     if not word or len(word) > _WORD_LIMIT or not sound or word.startswith("."):
         shown = word[:_SHOWN].encode("unicode_escape", "surrogatepass").decode()
-        raise SysrootError(f"{where}: '{shown}' is no {what} of a package")
+        raise SysrootError(f"{where}{': ' if where else ''}'{shown}' is no {what} of a package")
     return word
 
 

@@ -122,7 +122,7 @@ class Rpm:
             data = read_file(self._sysroot, self._sqlite, _DATABASE_LIMIT) or b""
             for blob in _blobs(data, where):
                 try:
-                    yield _of_header(parse_header(blob), allowance, where)
+                    yield _of_header(parse_header(blob), allowance)
                 except SysrootError as error:
                     raise SysrootError(f"{where}: a header is malformed: {error.what}") from error
             return
@@ -194,14 +194,14 @@ def _blobs(data: bytes, where: str) -> Iterator[bytes]:
         connection.close()
 
 
-def _of_header(one: Header, allowance: Allowance, where: str) -> _Installed:
-    name = check_word(one.text(header.NAME), "name", where)
+def _of_header(one: Header, allowance: Allowance) -> _Installed:
+    name = check_word(one.text(header.NAME), "name", "")
     version = f"{one.text(header.VERSION)}-{one.text(header.RELEASE)}"
     package = Package(
         "rpm",
         name,
-        check_word(version, "version", f"{where}: {name}"),
-        check_word(one.text(header.ARCHITECTURE) or "noarch", "architecture", f"{where}: {name}"),
+        check_word(version, "version", name),
+        check_word(one.text(header.ARCHITECTURE) or "noarch", "architecture", name),
         _first(one, header.EPOCH),
         one.text(header.SOURCE_RPM),
         "",

@@ -12,6 +12,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
+from google.protobuf.json_format import ParseDict
+from in_toto_attestation.predicates.provenance.v1.provenance_pb2 import (
+    Provenance as ProvenanceMessage,
+)
+from in_toto_attestation.v1.statement import Statement
+from in_toto_attestation.v1.statement_pb2 import Statement as StatementMessage
+from packageurl import PackageURL
 from spdx_tools.spdx.parser.jsonlikedict.json_like_dict_parser import JsonLikeDictParser
 from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
 
@@ -202,6 +209,8 @@ def test_spdx(place: Path) -> None:
     }
     assert "asked for as bash" in bash["comment"]
     packages = {one["SPDXID"]: one for one in written["packages"]}
+    # As the JSON schema spells it; the library takes the text's hyphen as well.
+    assert packages["SPDXRef-Rootfs"]["primaryPackagePurpose"] == "OPERATING_SYSTEM"
     (owner,) = (
         packages[one["spdxElementId"]]["name"]
         for one in written["relationships"]
@@ -232,6 +241,8 @@ def test_cyclonedx(place: Path) -> None:
     assert any(name.endswith("/bin/bash") for name in inner)
     refs = {one["ref"]: one["dependsOn"] for one in written["dependencies"]}
     assert components["libc6"]["purl"] in refs[components["bash"]["purl"]]
+    for purl in refs.keys() - {"rootfs"}:
+        assert PackageURL.from_string(purl).to_string() == purl
 
 
 def test_without_a_record_the_host_is_asked(place: Path) -> None:
@@ -305,6 +316,8 @@ def test_provenance(place: Path) -> None:
     assert written["_type"] == "https://in-toto.io/Statement/v1"
     assert written["subject"][0]["digest"] == {"sha256": hashlib.sha256(manifest).hexdigest()}
     assert written["predicateType"] == "https://slsa.dev/provenance/v1"
+    Statement.copy_from_pb(ParseDict(written, StatementMessage())).validate()
+    ParseDict(written["predicate"], ProvenanceMessage())
     materials = written["predicate"]["buildDefinition"]["resolvedDependencies"]
     found = [one for one in materials if one["uri"].endswith("#usr/bin/git")]
     assert [one["digest"]["sha256"] for one in found] == [

@@ -20,6 +20,7 @@ from rootgen.sysroot.apk import Apk, lines_with
 from rootgen.sysroot.directory import DirectorySysroot
 from rootgen.sysroot.dpkg import Dpkg, package_of, parse_stanza, relations
 from rootgen.sysroot.owner import Owners, databases, owners_of, unread
+from rootgen.sysroot.package import Allowance
 from rootgen.sysroot.rpm import MANIFEST, Rpm, manifest_line
 from rootgen.sysroot.rpm_header import parse_header
 
@@ -42,6 +43,7 @@ Description: a shell
  with words
 """
 GONE = b"Package: gone\nStatus: deinstall ok config-files\nVersion: 1\n"
+DEPENDENT = b"Package: a\nVersion: 1\nDepends: " + b"a," * 500_000 + b"\n\n"
 MD5 = b"7210080490f9fd139c1b44fa0f730988"
 MUSL = b"""P:musl
 V:1.2.4-r2
@@ -229,6 +231,15 @@ def test_rpm(tmp_path: Path) -> None:
         ({"lib/apk/db/installed": b"P:a\nV:1\nF:" + b"d" * 5000 + b"\nR:x\n"}, "path of 5003"),
         ({"lib/apk/db/installed": b"P:a\nV:1\nD:" + b"a " * 2_100_000}, "more than a database"),
         ({"var/lib/dpkg/status": b"Package: a\n" + b" x\n" * 400_000}, "entry of more than"),
+        (
+            {
+                "var/lib/dpkg/status": (
+                    b"Package: a\nVersion: 1\nDepends: " + b"a," * 500_000 + b"\n\n"
+                )
+                * 5
+            },
+            "more than a database",
+        ),
     ],
 )
 def test_lies(tmp_path: Path, files: dict[str, bytes], said: str) -> None:
@@ -330,10 +341,11 @@ def test_what_is_not_read_is_said(tmp_path: Path) -> None:
 @given(st.binary(max_size=300))
 def test_any_bytes(data: bytes) -> None:
     """Readers of any bytes answer or say what is wrong, and nothing else."""
+    allowance = Allowance("x")
     for read in (
         lambda: parse_header(data).texts(1117),
-        lambda: package_of(parse_stanza(data), data, "status"),
-        lambda: relations(data.decode("latin-1")),
+        lambda: package_of(parse_stanza(data), data, allowance, "status"),
+        lambda: relations(data.decode("latin-1"), allowance),
         lambda: lines_with(data, frozenset()),
     ):
         with suppress(SysrootError):
