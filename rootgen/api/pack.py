@@ -58,6 +58,8 @@ def pack(request: PackRequest, *, progress: Progress | None = None) -> PackResul
     if request.compress not in {"", *COMPRESSIONS}:
         raise UsageError(f"the compressions are {', '.join(COMPRESSIONS)}")
     what = root_or_image(request.rootfs, request.store)
+    if request.attached and (request.to != "oci" or isinstance(what, str)):
+        raise UsageError("--attached is of an image, and goes with --to oci only")
     if form is not None:
         if request.tag:
             raise UsageError(f"--tag means nothing with --to {request.to}: it has no name")

@@ -34,7 +34,8 @@ class PackRequest(NamedTuple):
     apart, of the store at ``store`` (empty: the user's own). ``compress`` is
     one of ``image.compress.COMPRESSIONS``; empty is what is usual for the
     format. Of an image that is made of a tree, ``tag`` is the name and
-    ``epoch`` the time (seconds since 1970).
+    ``epoch`` the time (seconds since 1970). ``attached`` brings what is
+    attached to an image.
     """
 
     rootfs: str
@@ -45,6 +46,7 @@ class PackRequest(NamedTuple):
     store: str = ""
     tag: str = ""
     epoch: int = 0
+    attached: bool = False
 
 
 class Packable(NamedTuple):

@@ -9,6 +9,7 @@ from rootgen.api.packable import named_store, packable
 from rootgen.api.telling import byte_teller
 from rootgen.errors import TreeError, UsageError
 from rootgen.image.addition import store_layer, with_layer, write_image
+from rootgen.image.artifact import artifacts_about
 from rootgen.image.config import History
 from rootgen.image.layout import Exported, StoredBlobs, layout_plan
 from rootgen.image.output import STDOUT, OutputFile
@@ -152,5 +153,7 @@ def _of_store(store: Store, request: PackRequest, what: ImageName) -> _Export:
     descriptor = store.find(image.name)
     if descriptor is None or descriptor.digest != image.digest:
         raise UsageError(f"the image {image.name} changed at this moment", hint="try again")
-    exported = Exported(request.tag or image.name, descriptor, image.manifest, image.config)
+    name = request.tag or image.name
+    artifacts = artifacts_about(store, image.digest) if request.attached else ()
+    exported = Exported(name, descriptor, image.manifest, image.config, artifacts)
     return _Export(exported, StoredBlobs(store).open, ())

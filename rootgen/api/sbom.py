@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from rootgen.api.materials import image_materials, tree_materials
 from rootgen.errors import UsageError
 from rootgen.image.sbom import Bom, BomFile, Release, bom_packages, parse_release
@@ -76,7 +74,9 @@ def sbom(request: SbomRequest, *, progress: Progress | None = None) -> SbomResul
     """
     if request.form not in FORMATS:
         raise UsageError(f"the formats are {', '.join(FORMATS)}")
-    is_tree = os.path.isdir(request.root)
+    from rootgen.api.run import root_or_image
+
+    is_tree = isinstance(root_or_image(request.root), str)
     if is_tree and request.attach:
         raise UsageError(
             f"{request.root} is a directory: only to an image can something be attached",

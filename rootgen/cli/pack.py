@@ -33,7 +33,7 @@ _RUNTIME = frozenset((
 _RUNTIME_OPTIONS = tuple(one for one in LAUNCH_OPTIONS if one.name in _RUNTIME)
 
 
-def pack(
+def pack(  # noqa: PLR0913 - one parameter for each option
     rootfs: str,
     out: str,
     words: tuple[str, ...],
@@ -41,6 +41,7 @@ def pack(
     compress: str,
     tag: str,
     *,
+    attached: bool,
     force: bool,
     as_json: bool,
     **given: Any,
@@ -83,15 +84,17 @@ def pack(
         raise UsageError(f"pack as what? --to {', '.join(_FORMATS)}")
     store = given.pop("store")
     if to == "bundle":
-        if tag or store:
-            raise OptionError(f"--{'tag' if tag else 'store'} means nothing with --to bundle")
+        if tag or store or attached:
+            which = "tag" if tag else "store" if store else "attached"
+            raise OptionError(f"--{which} means nothing with --to bundle")
         _pack_bundle(rootfs, out, words, compress, given, force=force, as_json=as_json)
         return
     _refuse_bundled(words, given, to)
     if as_json and out == "-":
         raise UsageError("--json and what is packed cannot both go to standard output")
     epoch = source_date_epoch(os.environ) or 0
-    request = PackRequest(rootfs, to, out, compress, force, store_path(store), tag, epoch)
+    where = store_path(store)
+    request = PackRequest(rootfs, to, out, compress, force, where, tag, epoch, attached)
     with ProgressLine(sys.stderr, os.environ) as progress:
         result = pack_root(request, progress=progress)
     packed = PackedFile(out, to, compress or "none", result.size, result.digest, *result[3:])
@@ -161,6 +164,7 @@ COMMAND = Command(
         ),
         Option(("--tag",), "tag", metavar="NAME:TAG", help="Of oci and docker: the image's name."),
         STORE,
+        flag("--attached", "Of oci: bring bills of materials and the like with the image."),
         flag("--force", "Replace OUT if it is there."),
         flag("--json", "Print what was packed as JSON.", dest="as_json"),
         *_BUNDLE_OPTIONS,

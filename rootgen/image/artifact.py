@@ -2,7 +2,8 @@
 
 Each is a manifest with a ``subject`` (image-spec, manifest.md, "Guidelines
 for Artifact Usage"), in a layout's index under no name, where it is found by
-what it is about.
+what it is about. A registry answers the same question with its referrers API,
+or under a tag (distribution-spec, "Referrers Tag Schema").
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ _CREATED = "org.opencontainers.image.created"
 
 
 class Attached(NamedTuple):
-    """An artifact of a store, and the digest of the manifest that it is about."""
+    """An artifact of a store: its manifest, and the digest of the one that it is about."""
 
-    manifest: Descriptor
+    descriptor: Descriptor
+    manifest: ImageManifest
     subject: str
 
 
@@ -57,4 +59,20 @@ def attached(store: Store) -> Iterator[Attached]:
         if is_attached(one) and oci_media_type(one.media_type) == MANIFEST:
             manifest = parse_manifest(store.read(one), one.digest)
             if manifest.subject is not None:
-                yield Attached(one, manifest.subject.digest)
+                yield Attached(one, manifest, manifest.subject.digest)
+
+
+def artifacts_about(store: Store, digest: str) -> tuple[Attached, ...]:
+    """Return what is attached to the manifest ``digest``, and to that in turn; raise ImageError."""
+    left, about = list(attached(store)), {digest}
+    found: list[Attached] = []
+    while here := [one for one in left if one.subject in about]:
+        found += here
+        left = [one for one in left if one.subject not in about]
+        about |= {one.descriptor.digest for one in here}
+    return tuple(found)
+
+
+def referrers_tag(digest: str) -> str:
+    """Return the tag of the list of what is about ``digest``, where there is no referrers API."""
+    return digest.replace(":", "-", 1)

@@ -40,15 +40,15 @@ def reachable(store: Store, used: Iterable[Descriptor] = ()) -> dict[str, Descri
     then not known, and nothing may be called garbage.
     """
     found: dict[str, Descriptor] = {}
-    about = {one.manifest.digest: one for one in attached(store)}
+    about = {one.descriptor.digest: one for one in attached(store)}
     for one in (*store.index().manifests, *used):
         if one.digest not in about:
             found |= {each.digest: each for each in beneath(store, one)}
     # An artifact stays as long as what it is about; that may be another one.
     while here := [one for one in about.values() if one.subject in found]:
         for artifact in here:
-            del about[artifact.manifest.digest]
-            found |= {each.digest: each for each in beneath(store, artifact.manifest)}
+            del about[artifact.descriptor.digest]
+            found |= {each.digest: each for each in beneath(store, artifact.descriptor)}
     return found
 
 

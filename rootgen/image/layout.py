@@ -8,7 +8,9 @@ written it since 25, and both older ones and podman read it.
 from __future__ import annotations
 
 from rootgen.errors import ImageError
-from rootgen.image.descriptor import CONTAINERD_NAME, REF_NAME, Descriptor, Platform
+from rootgen.image.artifact import referrers_tag
+from rootgen.image.blob import digest_bytes
+from rootgen.image.descriptor import CONTAINERD_NAME, INDEX, REF_NAME, Descriptor, Platform
 from rootgen.image.document import render
 from rootgen.image.manifest import LAYOUT, Index, index_bytes
 from rootgen.named import TYPE_CHECKING, NamedTuple
@@ -16,6 +18,9 @@ from rootgen.plan.entry import Entry, EntryKind, FromSysroot, Inline
 from rootgen.plan.plan import Plan
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rootgen.image.artifact import Attached
     from rootgen.image.blob import BlobReader
     from rootgen.image.config import Config
     from rootgen.image.manifest import ImageManifest
@@ -24,32 +29,54 @@ if TYPE_CHECKING:
 
 
 class Exported(NamedTuple):
-    """An image that is written elsewhere; ``name`` may be empty."""
+    """An image that is written elsewhere; ``name`` may be empty.
+
+    ``artifacts`` are about it, or about one another.
+    """
 
     name: str
     descriptor: Descriptor
     manifest: ImageManifest
     config: Config
+    artifacts: tuple[Attached, ...] = ()
 
 
 def layout_plan(image: Exported, *, docker: bool = False) -> Plan:
-    """Return the files of the layout that has ``image``; its blobs are ``FromSysroot(digest)``."""
+    """Return the files of the layout that has ``image``; its blobs are ``FromSysroot(digest)``.
+
+    Its artifacts are in it for who looks for their subject, and are named in
+    a list under the referrers tag, for who copies by tags.
+    """
     config = image.config
-    named = {REF_NAME: image.name, CONTAINERD_NAME: image.name} if image.name else {}
+    names = {REF_NAME: image.name, CONTAINERD_NAME: image.name} if image.name else {}
     descriptor = image.descriptor._replace(
-        annotations=tuple(sorted(named.items())),
+        annotations=tuple(sorted(names.items())),
         platform=Platform(config.os, config.architecture, config.variant),
     )
-    blobs = (image.descriptor, image.manifest.config, *image.manifest.layers)
+    blobs = [image.descriptor, image.manifest.config, *image.manifest.layers]
+    for one in image.artifacts:
+        blobs += [one.descriptor, one.manifest.config, *one.manifest.layers]
+    lists = tuple(_lists(image.artifacts))
+    about = (*(one.descriptor for one in image.artifacts), *(one for one, _ in lists))
     files = [
         _file("/oci-layout", LAYOUT),
-        _file("/index.json", index_bytes(Index((descriptor,)))),
+        _file("/index.json", index_bytes(Index((descriptor, *about)))),
         *{one.digest: _blob(one) for one in blobs}.values(),
+        *(_file(_path(one), data) for one, data in lists),
     ]
     if docker:
         files.append(_file("/manifest.json", _docker_manifest(image)))
     directories = ("/", "/blobs", "/blobs/sha256")
     return Plan([*(Entry(one, EntryKind.DIRECTORY, 0o755) for one in directories), *files])
+
+
+def _lists(artifacts: tuple[Attached, ...]) -> Iterator[tuple[Descriptor, bytes]]:
+    """Give for each subject the list of what is about it, and its descriptor with the tag."""
+    for subject in dict.fromkeys(one.subject for one in artifacts):
+        about = tuple(one.descriptor for one in artifacts if one.subject == subject)
+        data = index_bytes(Index(about))
+        tag = ((REF_NAME, referrers_tag(subject)),)
+        yield Descriptor(INDEX, digest_bytes(data), len(data), annotations=tag), data
 
 
 def _docker_manifest(image: Exported) -> bytes:

@@ -67,7 +67,7 @@ class Dpkg:
         """Return the installed packages by ``name:architecture``."""
         if self._packages is None:
             found: dict[str, Package] = {}
-            allowance = Allowance(f"{ADMIN} in {self._sysroot.name}")
+            allowance = Allowance(f"{ADMIN}/status in {self._sysroot.name}")
             for where, data in self._stanzas():
                 package = package_of(parse_stanza(data), data, allowance, where)
                 if package is not None:

@@ -29,8 +29,13 @@ def _mistakes(layout: Path) -> Iterator[str]:
     used = set()
     for one in index["manifests"]:
         manifest = json.loads(_blob(layout, one))
+        if "manifests" in manifest:
+            yield from _judged("image-index-schema", manifest)
+            used.add(one["digest"].removeprefix("sha256:"))
+            continue
         yield from _judged("image-manifest-schema", manifest)
-        yield from _judged("config-schema", json.loads(_blob(layout, manifest["config"])))
+        if "artifactType" not in manifest:
+            yield from _judged("config-schema", json.loads(_blob(layout, manifest["config"])))
         for descriptor in (one, manifest["config"], *manifest["layers"]):
             used.add(descriptor["digest"].removeprefix("sha256:"))
             data = _blob(layout, descriptor)

@@ -153,6 +153,8 @@ ERRORS: dict[str, tuple[list[str], int, str]] = {
         "as they are stored",
     ),
     "no directory": (["TREE", "--to", "oci", "no/o"], 1, "there is no directory no"),
+    "what a tree has not": (["TREE", "--to", "oci", "--attached", "o"], 2, "--attached is of an"),
+    "what a tar has not": (["p:1", "--to", "tar", "--attached", "o"], 2, "--attached is of an"),
     "JSON and archive": (["TREE", "--to", "oci", "--json", "-"], 2, "cannot both go to standard"),
     "a bundle's tag": (["TREE", "--to", "bundle", "--tag", "a:1", "o"], 2, "--tag means nothing"),
 }

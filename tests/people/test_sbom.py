@@ -22,6 +22,7 @@ from packageurl import PackageURL
 from spdx_tools.spdx.parser.jsonlikedict.json_like_dict_parser import JsonLikeDictParser
 from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
 
+from tests.image.validity import layout_mistakes
 from tests.people.command import rootgen, succeed
 from tests.people.scanner import scan
 from tests.sysroot.test_packages import rpm_root
@@ -271,6 +272,37 @@ def test_deterministic(place: Path) -> None:
         assert str(place) not in one
 
 
+def pack_and_copy(place: Path, digest: str) -> None:
+    """Copy, by its tag, the list of what is attached to an image packed with it; alone it has none."""
+    store = ("--store", "artifacts", "--to", "oci")
+    succeed("pack", "x/git:1", *store, "alone", directory=place)
+    assert len(json.loads((place / "alone/index.json").read_text())["manifests"]) == 1
+    succeed("pack", "x/git:1", *store, "--attached", "all", directory=place)
+    assert layout_mistakes(place / "all") == []
+    image, *artifacts, listed = json.loads((place / "all/index.json").read_text())["manifests"]
+    assert (image["digest"], len(artifacts)) == (digest, 3)
+    tag = digest.replace(":", "-")
+    assert listed["annotations"] == {"org.opencontainers.image.ref.name": tag}
+    copy = [
+        "skopeo",
+        "copy",
+        "--quiet",
+        "--all",
+        "--preserve-digests",
+        f"oci:all:{tag}",
+        "oci:listed:l",
+    ]
+    subprocess.run(copy, check=True, cwd=place)
+    (index,) = json.loads((place / "listed/index.json").read_text())["manifests"]
+    document = json.loads((place / "listed/blobs" / index["digest"].replace(":", "/")).read_text())
+    assert {one["artifactType"] for one in document["manifests"]} == {
+        "application/spdx+json",
+        "application/vnd.cyclonedx+json",
+        "application/vnd.in-toto+json",
+    }
+    assert [one["digest"] for one in document["manifests"]] == [one["digest"] for one in artifacts]
+
+
 def test_attached(place: Path) -> None:
     """An artifact about the image goes with it: kept by gc, shown to no one as an image."""
     store = ("--store", str(place / "artifacts"))
@@ -301,6 +333,7 @@ def test_attached(place: Path) -> None:
     assert len(json.loads(succeed("images", "--json", *store))["images"]) == 1
     assert "0 blobs removed" in succeed("gc", *store)
     succeed("store", "verify", *store)
+    pack_and_copy(place, digest)
     copied = ["skopeo", "copy", "--quiet", f"oci:{place}/artifacts:x/git:1", f"oci:{place}/c:i"]
     subprocess.run(copied, check=True)
     succeed("rm", "x/git:1", *store)
