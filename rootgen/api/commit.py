@@ -15,6 +15,7 @@ from rootgen.api.layered import (
 from rootgen.api.telling import byte_teller
 from rootgen.errors import ImageError
 from rootgen.image.addition import store_image, store_layer, with_layer
+from rootgen.image.base import base_annotations
 from rootgen.image.config import Config, History, go_platform
 from rootgen.image.reference import parse_reference
 from rootgen.image.store import Store
@@ -29,7 +30,7 @@ from rootgen.sysroot.directory import DirectorySysroot
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rootgen.image.manifest import ImageManifest
+    from rootgen.api.images import Image
     from rootgen.plan.manifest import Manifest
     from rootgen.rootfs.note import Note
     from rootgen.rootfs.packing import Meant
@@ -85,7 +86,7 @@ def commit(request: CommitRequest, *, progress: Progress | None = None) -> Commi
         meant = tree.meant(progress, contents=True)
         if meant.manifest is not None and meant.manifest.base:
             return _commit_increment(store, request, name, tree, meant, progress)
-        manifest, config, below = _base(store, request.base, progress)
+        base, config, below = _base(store, request.base, progress)
         _check_not_the_same(below, meant.plan, request)
         layer = layer_of(below, meant.plan)
         if meant.manifest is not None:
@@ -99,8 +100,10 @@ def commit(request: CommitRequest, *, progress: Progress | None = None) -> Commi
             tell=byte_teller(progress, "writing the layer", layer.entries),
         )
         history = History(TREE_LAYER, created)
-        layers, config = with_layer(manifest, config._replace(created=created), stored, history)
-        descriptor = store_image(store, name, layers, config)
+        under = None if base is None else base.manifest
+        layers, config = with_layer(under, config._replace(created=created), stored, history)
+        said = () if base is None else base_annotations(len(layers) - 1, base.digest)
+        descriptor = store_image(store, name, layers, config, said)
     return CommitResult(
         name,
         descriptor.digest,
@@ -161,8 +164,8 @@ def _commit_increment(
 
 def _base(
     store: Store, written: str, progress: Progress | None
-) -> tuple[ImageManifest | None, Config, Plan]:
-    """Return the base's documents and what its layers make; an image of nothing where it is ""."""
+) -> tuple[Image | None, Config, Plan]:
+    """Return the base, its config and what its layers make; nothing where it is ""."""
     if not written:
         architecture, variant = go_platform(os.uname().machine)
         return None, Config(architecture, variant), Plan()
@@ -171,7 +174,7 @@ def _base(
 
     image = image_in(store, written)
     below = image_plan(store, image.manifest, image.config, progress=progress)
-    return image.manifest, image.config, below
+    return image, image.config, below
 
 
 def _check_not_the_same(below: Plan, plan: Plan, request: CommitRequest) -> None:

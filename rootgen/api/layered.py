@@ -8,6 +8,7 @@ from time import gmtime, strftime
 from rootgen.api.telling import byte_teller
 from rootgen.errors import ElfError, SysrootError
 from rootgen.image.addition import store_image, store_layer
+from rootgen.image.base import base_annotations
 from rootgen.image.config import Config, History, go_platform
 from rootgen.image.reuse import recall, remember
 from rootgen.layer.whiteout import Layer
@@ -30,10 +31,6 @@ if TYPE_CHECKING:
 
     Progress = Callable[[str, int, int], None]
 
-# How many of an image's layers are its base's (image-spec, annotations.md: names are reverse
-# domains).
-BASE_LAYERS = "dev.rootgen.base.layers"
-BASE_DIGEST = "org.opencontainers.image.base.digest"
 MANIFEST_LAYER = "rootgen manifest"
 # To be raised where the same Plan is packed as other bytes than before.
 _PACKING = 1
@@ -105,31 +102,19 @@ def store_layers(
     under = len(layers) + base_steps
     reports: list[LayerReport] = []
     for step in (*steps, manifest_step(target, start)):
-        stored, reused = _stored(store, step, target.compress, progress)
+        stored, reused = store_step(store, step, target.compress, progress)
         config = config._replace(
             diff_ids=(*config.diff_ids, stored.diff_id),
             history=(*config.history, History(step.created_by, created)),
         )
         layers = (*layers, stored.descriptor)
-        reports.append(
-            LayerReport(
-                step.created_by,
-                stored.diff_id,
-                stored.descriptor.digest,
-                stored.descriptor.size,
-                len(step.plan),
-                reused,
-            )
-        )
-    annotations = {BASE_LAYERS: str(under)} if under else {}
-    if base is not None:
-        annotations[BASE_DIGEST] = base.digest
+        reports.append(layer_report(stored, step.created_by, len(step.plan), reused=reused))
     descriptor = store_image(
         store,
         target.name,
         layers,
         config._replace(created=created, start=start),
-        tuple(sorted(annotations.items())),
+        base_annotations(under, "" if base is None else base.digest),
     )
     return LayeredImage(target.name, descriptor.digest, under, tuple(reports))
 
@@ -209,12 +194,13 @@ def _started(start: ImageConfig, base: ImageConfig) -> ImageConfig:
     )
 
 
-def _stored(
+def store_step(
     store: Store,
     step: Step,
     compress: str,
-    progress: Progress | None,
+    progress: Progress | None = None,
 ) -> tuple[Stored, bool]:
+    """Store a step as a layer, and tell whether it was there; raise as ``store_layer``."""
     key = layer_key(step.plan, compress)
     known = recall(store, key)
     if known is not None:
@@ -229,3 +215,11 @@ def _stored(
     )
     remember(store, key, stored)
     return stored, False
+
+
+def layer_report(stored: Stored, created_by: str, entries: int, *, reused: bool) -> LayerReport:
+    """Return what is told of a layer."""
+    descriptor = stored.descriptor
+    return LayerReport(
+        created_by, stored.diff_id, descriptor.digest, descriptor.size, entries, reused
+    )

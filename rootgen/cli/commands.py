@@ -57,6 +57,7 @@ COMMANDS = Group(
         "sbom": Named("rootgen.cli.sbom", "Tell what a root file system consists of."),
         "push": Named("rootgen.cli.push", "Send an image to a registry."),
         "pull": Named("rootgen.cli.pull", "Bring an image of a registry into the store."),
+        "rebase": Named("rootgen.cli.rebase", "Move an image's increments onto a newer base."),
         "images": Named("rootgen.cli.images", "List the images of the store."),
         "history": Named("rootgen.cli.history", "Tell how the layers of an image came to be."),
         "inspect": Named("rootgen.cli.inspect", "Print what an image is."),

@@ -10,7 +10,7 @@ from rootgen.report.words import count_words, printable, size_words
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rootgen.api.layered import LayeredImage
+    from rootgen.api.layered import LayeredImage, LayerReport
 
 RECORDS = flag(
     "--records",
@@ -28,7 +28,11 @@ def image_lines(image: LayeredImage) -> Iterator[str]:
     """Say what was made, a line for each layer."""
     count = image.base_layers + len(image.layers)
     yield f"{image.name}: {count_words(count, 'layer')}, {short_digest(image.digest)}"
-    for one in image.layers:
-        how = "reused" if one.reused else "new"
-        entries = count_words(one.entries, "entry", "entries")
-        yield f"  {how:<6} {size_words(one.size):>9}  {printable(one.created_by)} ({entries})"
+    yield from (layer_line(one, "reused") for one in image.layers)
+
+
+def layer_line(layer: LayerReport, reused: str) -> str:
+    """Say what a layer is; ``reused`` is the word for one that was there."""
+    how = reused if layer.reused else "new"
+    entries = count_words(layer.entries, "entry", "entries")
+    return f"  {how:<6} {size_words(layer.size):>9}  {printable(layer.created_by)} ({entries})"

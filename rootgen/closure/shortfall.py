@@ -30,6 +30,7 @@ _PRIVATE = "PRIVATE"
 class What(Enum):
     """What is short."""
 
+    PROGRAM = "program"
     LIBRARY = "library"
     VERSION = "version"
     SYMBOL = "symbol"
@@ -41,8 +42,9 @@ class Shortfall(NamedTuple):
 
     ``chain`` are the paths from the program to the object that wants it;
     ``library`` is the name that it asks for, ``provider`` the path that
-    answers to it now ("": nothing does), ``name`` the version or the symbol.
-    ``before`` is the path that answered before.
+    answers to it now ("": nothing does), ``name`` the version or the symbol,
+    or why the program cannot be started at all. ``before`` is the path that
+    answered before.
     """
 
     what: What
@@ -56,6 +58,8 @@ class Shortfall(NamedTuple):
         """Say it in one line."""
         wants = f"{' → '.join(self.chain)} wants"
         match self.what:
+            case What.PROGRAM:
+                return f"{' → '.join(self.chain)} cannot be started: {self.name}"
             case What.LIBRARY:
                 return f"{wants} {self.library}, which is not found"
             case What.VERSION:
@@ -101,7 +105,7 @@ class Comparison:
             )
         except (ElfError, SysrootError) as error:
             chain = (after.objects[0].path,)
-            return (Shortfall(What.LIBRARY, chain, error.what, "", "", ""),)
+            return (Shortfall(What.PROGRAM, chain, "", "", error.what, ""),)
 
     def _are_same(self, before: Load, after: Load) -> bool:
         if len(before.missing) < len(after.missing):
@@ -117,10 +121,11 @@ class Comparison:
             for one in self._versions[0].lacking(before)
             if one.lack is Lack.MISSING
         }
+        real = {mapped.path: mapped.found.path for mapped in after.objects}
         for one in self._versions[1].lacking(after):
             known = (one.requester, one.version) in lacked
             # A library that has no versions any more is one of another kind.
-            gone = one.lack is Lack.UNVERSIONED and not self._is_same(one.provider)
+            gone = one.lack is Lack.UNVERSIONED and not self._is_same(real[one.provider])
             if known or not (one.lack is Lack.MISSING or gone):
                 continue
             name = _asked(after, one.provider)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from rootgen.errors import ImageError
 from rootgen.image.compress import compressor
 from rootgen.image.config import Config, History, config_bytes
 from rootgen.image.descriptor import CONFIG, LAYER_TYPES, MANIFEST, Descriptor
-from rootgen.image.manifest import ImageManifest, manifest_bytes
+from rootgen.image.manifest import LAYERS_LIMIT, ImageManifest, manifest_bytes
 from rootgen.layer.write import write_tar
 from rootgen.named import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -105,7 +106,12 @@ def write_image(
     config: Config,
     annotations: tuple[tuple[str, str], ...] = (),
 ) -> tuple[Descriptor, ImageManifest]:
-    """Write the documents of an image whose layers are there; return its manifest."""
+    """Write the documents of an image whose layers are there; return its manifest.
+
+    Raises ImageError for more layers than anybody reads.
+    """
+    if len(layers) > LAYERS_LIMIT:
+        raise ImageError(f"{len(layers)} layers; at most {LAYERS_LIMIT} are read")
     written = blobs.write(CONFIG, config_bytes(config))
     manifest = ImageManifest(written, layers, annotations)
     return blobs.write(MANIFEST, manifest_bytes(manifest)), manifest

@@ -9,7 +9,7 @@ from rootgen.named import TYPE_CHECKING
 from rootgen.plan.plan import Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     from rootgen.image.config import Config
     from rootgen.image.descriptor import Descriptor
@@ -37,17 +37,29 @@ def image_plan(
     ``settle`` with each layer once it is verified. Raises ImageError,
     LayerError.
     """
-    plan, done = Plan(), 0
-    total = sum(one.size for one in manifest.layers)
-    for descriptor, diff_id in zip(manifest.layers, config.diff_ids, strict=True):
-        archive = read_layer(store, descriptor, diff_id, keep)
+    plan = Plan()
+    pairs = tuple(zip(manifest.layers, config.diff_ids, strict=True))
+    for archive in read_layers(store, pairs, progress=progress, keep=keep):
         if settle is not None:
             settle(archive)
         plan = apply_layer(plan, archive)
+    return plan
+
+
+def read_layers(
+    store: Store,
+    layers: Sequence[tuple[Descriptor, str]],
+    *,
+    progress: Progress | None = None,
+    keep: Keep | None = None,
+) -> Iterator[Archive]:
+    """Give what each layer says, of its descriptor and its diff ID; otherwise as ``image_plan``."""
+    done, total = 0, sum(one.size for one, _ in layers)
+    for descriptor, diff_id in layers:
+        yield read_layer(store, descriptor, diff_id, keep)
         done += descriptor.size
         if progress is not None:
             progress("reading layers", done, total)
-    return plan
 
 
 def read_layer(

@@ -10,8 +10,7 @@ would meet it is proven again.
 from __future__ import annotations
 
 from rootgen.closure.shortfall import Comparison, Shortfall, What
-from rootgen.elf.reader import is_elf
-from rootgen.errors import ElfError, LoaderError, PlanError, SysrootError
+from rootgen.errors import PlanError, RootgenError, SysrootError
 from rootgen.ldso.cache import CACHE_PATH
 from rootgen.ldso.system import System
 from rootgen.named import TYPE_CHECKING, NamedTuple
@@ -21,13 +20,13 @@ from rootgen.plan.entry import EntryKind, Reason, ReasonKind
 from rootgen.plan.ground import Instead, ground_of, joined_cache
 from rootgen.plan.loader_cache import cached_names, loader_entries
 from rootgen.plan.proof import divergences
+from rootgen.plan.proven import Proven, load_of
 from rootgen.plan.united import united_plan, with_entries
 from rootgen.sysroot.port import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection
 
-    from rootgen.ldso.load import Load
     from rootgen.plan.as_sysroot import Union
     from rootgen.plan.base import Base
     from rootgen.plan.entry import Entry
@@ -42,7 +41,6 @@ _ASKED = {ReasonKind.REQUESTED, ReasonKind.PROFILE, ReasonKind.ADDED}
 _ROUNDS = 64
 _TOLD = 8
 _DIRECTORY = EntryKind.DIRECTORY
-_SMALLEST = 52  # an ELF header of 32 bits
 
 
 class Exchange(NamedTuple):
@@ -87,7 +85,7 @@ class _Increasing:
         self._alone = assemble(_lenient(wish))
         self._instead = Instead(wish.sysroot, wish.host, _asked(self._alone.plan))
         self._same: dict[str, bool] = {}
-        self._proven = _BaseProof(base)
+        self._proven = Proven(base.root, base.plan)
 
     def run(self) -> Increment:
         for _ in range(_ROUNDS):
@@ -102,7 +100,7 @@ class _Increasing:
             found = united_plan(self._wish, self._base, assembly, self._instead, root, self._digest)
             found, target = self._cached(found, assembly, root)
             changed = {entry.path for entry in found.plan.entries() if entry.kind is not _DIRECTORY}
-            broken = self._proven.shortfalls(target, changed, self._is_of_both)
+            broken = self._proven.shortfalls(target, _outside(changed), self._is_of_both)
             if not broken:
                 if self._records:
                     found, target, assembly = self._recorded(found, assembly, root)
@@ -172,8 +170,8 @@ class _Increasing:
         for opened, load in assembly.loads.items():
             if self._wish.sysroot.lookup(opened) is None:
                 continue
-            before = _load(alone, opened)
-            if before is not None:
+            before = load_of(alone, opened)
+            if not isinstance(before, RootgenError):
                 found.extend(comparing.shortfalls(before, load))
         return found
 
@@ -231,33 +229,6 @@ class _Increasing:
         )
 
 
-class _BaseProof:
-    """The base's programs, loaded in it alone once, to be held against what becomes of it."""
-
-    def __init__(self, base: Base) -> None:
-        self._base = base
-        self._loads: dict[str, Load] | None = None
-
-    def shortfalls(
-        self, target: Sysroot, changed: set[str], is_of_both: Callable[[str], bool]
-    ) -> list[Shortfall]:
-        """Return what objects of the base lack in ``target``, of whose paths ``changed`` differ."""
-        if self._loads is None:
-            self._loads = dict(elf_loads(self._base.root, self._base.plan))
-        comparing = Comparison(
-            self._base.root, target, lambda path: path not in changed, is_of_both
-        )
-        system = System(target)
-        found: list[Shortfall] = []
-        for opened, before in self._loads.items():
-            if opened in changed:
-                continue
-            after = _load(system, opened)
-            if after is not None:
-                found.extend(comparing.shortfalls(before, after))
-        return found
-
-
 class _Contents:
     """Contents of base and increment together, by path."""
 
@@ -271,28 +242,8 @@ class _Contents:
         return (self._root if path in self._brought else self._base).open(path)
 
 
-def elf_loads(root: Sysroot, plan: Plan) -> Iterable[tuple[str, Load]]:
-    """Load every ELF file of ``plan`` that can be loaded, as its loader would."""
-    system = System(root)
-    for entry in plan.files():
-        if entry.size < _SMALLEST:
-            continue
-        try:
-            with root.open(entry.path) as file:
-                if not is_elf(file.pread(4, 0)):
-                    continue
-        except SysrootError:
-            continue
-        load = _load(system, entry.path)
-        if load is not None:
-            yield entry.path, load
-
-
-def _load(system: System, opened: str) -> Load | None:
-    try:
-        return system.load(opened)
-    except (ElfError, LoaderError, SysrootError):
-        return None  # no program, as plugins for others and test data are
+def _outside(changed: Collection[str]) -> Callable[[str], bool]:
+    return lambda path: path not in changed
 
 
 def _file(entry: Entry, plan: Plan) -> Entry:

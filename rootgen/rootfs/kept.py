@@ -29,6 +29,7 @@ class Kept:
     def __init__(self, *, everything: bool = False) -> None:
         """Make the temporary file, which has no name; raise TreeError where there is no room."""
         from tempfile import TemporaryFile
+        from weakref import finalize
 
         # /tmp may be memory, and a distribution takes some of it.
         directory = None if os.environ.get("TMPDIR") else "/var/tmp"  # noqa: S108 - no name in it
@@ -36,6 +37,8 @@ class Kept:
             self._file = TemporaryFile(dir=directory)  # noqa: SIM115 - ours for as long as we are
         except OSError as error:
             raise TreeError(f"cannot make a temporary file: {error.strerror}") from error
+        # A base is a value that nobody closes: the file goes with the last who reads it.
+        finalize(self, self._file.close)
         self._everything = everything
         self._end = 0
         self._begun: list[tuple[int, int] | None] = []
