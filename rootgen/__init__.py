@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from rootgen.api.pull import PullRequest, PullResult, pull
     from rootgen.api.push import PushRequest, PushResult, push
     from rootgen.api.registry import Access
+    from rootgen.api.rebase import RebaseRequest, RebaseResult, rebase
     from rootgen.api.run import ImageName
     from rootgen.api.sbom import SbomRequest, SbomResult, sbom
     from rootgen.api.why import why
@@ -57,6 +58,8 @@ __all__ = [
     "PullResult",
     "PushRequest",
     "PushResult",
+    "RebaseRequest",
+    "RebaseResult",
     "Resolver",
     "Rlimit",
     "RootgenError",
@@ -74,6 +77,7 @@ __all__ = [
     "pack_bundle",
     "pull",
     "push",
+    "rebase",
     "retained",
     "run",
     "sbom",
@@ -104,6 +108,8 @@ _PLACES = {
     "PackResult": "rootgen.api.pack",
     "Options": "rootgen.sandbox.options",
     "Port": "rootgen.sandbox.options",
+    "RebaseRequest": "rootgen.api.rebase",
+    "RebaseResult": "rootgen.api.rebase",
     "Resolver": "rootgen.api.deps",
     "Rlimit": "rootgen.sandbox.options",
     "RootgenError": "rootgen.errors",
@@ -119,6 +125,7 @@ _PLACES = {
     "make": "rootgen.api.make",
     "pack": "rootgen.api.pack",
     "pack_bundle": "rootgen.api.bundle",
+    "rebase": "rootgen.api.rebase",
     "retained": "rootgen.api.deps_graph",
     "run": "rootgen.api.launched",
     "sbom": "rootgen.api.sbom",

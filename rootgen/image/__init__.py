@@ -5,7 +5,8 @@ Vocabulary, all of the OCI image specification: a *descriptor*
 (``manifest``) lists a config and layers, an *index* manifests; a *config*
 (``config``) says how an image is started, and the diff ID of each layer, the
 digest of its tar uncompressed; a *reference* (``reference``) is what people
-call an image. ``document`` reads JSON that nobody vouches for.
+call an image. ``base`` is what an image says of the one it began as, and how it is started over
+another. ``document`` reads JSON that nobody vouches for.
 
 ``store`` is an OCI image layout directory, shared by processes; ``blob`` its contents, read and
 written; ``reuse`` what of it was packed of what; ``unpacked`` the layers of it that launches stack.

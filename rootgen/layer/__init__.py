@@ -10,6 +10,7 @@ those bytes is the layer's *diff ID*.
 An *Archive* (``read``) is any layer or tarball read back: ``decompress`` and
 ``limits`` bound what it may cost, ``member`` takes it apart (``fields``,
 ``pax``, ``sparse``), ``read`` judges its names, and ``apply`` is what is there
-once it has been unpacked over a base. ``overlay`` is a layer as one directory
+once it has been unpacked over a base; ``reliance`` is what it takes for granted of that base, held
+against another one. ``overlay`` is a layer as one directory
 of an overlayfs stack.
 """

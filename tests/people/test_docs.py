@@ -20,6 +20,7 @@ from rootgen.image.store import Store
 from rootgen.profile import files, image, schema, users
 from rootgen.profile.read import load_profiles
 from rootgen.profile.shipped import shipped_directory
+from tests.image.stacks import add_stack, file, member
 from tests.image.storing import add_image
 
 _ROOT = Path(__file__).parents[2]
@@ -80,6 +81,8 @@ def test_every_member_of_json_is_in_the_formats(
     Path(profile).write_text("rootgen: 1\nprograms: [cat]\n")
     with Store.open_or_make(store) as made:
         add_image(made, "a:1", {"x": b""})
+    add_stack(store, "b:1", [[member("etc")]])
+    add_stack(store, "c:1", [[member("etc")], [file("etc/x")]])
     for command, arguments in {
         "make": ["make", "true", "--out", tree, "--json"],
         "deps": ["deps", "true", "--format", "json"],
@@ -88,6 +91,7 @@ def test_every_member_of_json_is_in_the_formats(
         "diff": ["diff", tree, tree, "--json"],
         "profile list": ["profile", "list", "--json"],
         "build": ["build", "-f", profile, "-t", "b:1", "--json", "--store", f"{store}-of-build"],
+        "rebase": ["rebase", "c:1", "--base", "b:1", "--onto", "b:1", "--json", "--store", store],
         "images": ["images", "--json", "--store", store],
         "history": ["history", "a:1", "--json", "--store", store],
         "inspect": ["inspect", "a:1", "--store", store],
