@@ -60,13 +60,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     _make(top, "tools/git:1", "git", "--base", "base:1")
     service = f"{top}/service.py:/usr/bin/service"
     _make(top, "service:1", "python3", "--add", service, "--base", "base:1")
-    # Its programs are other builds of what they were, there are more, and a new directory.
-    succeed("make", *BASE, "sed", "--out", "upgraded", directory=top)
+    # Some of it is another build of what it was, and there is more of it.
+    (top / "new").mkdir()
+    added = ("--add", f"{top}/new:/srv/new")
+    succeed("make", *BASE, "sed", *added, "--out", "upgraded", directory=top)
     for one in ("usr/bin/bash", f"{LIBRARIES}/libtinfo.so.6"):
         with (top / "upgraded" / one).open("ab") as built:
             built.write(b"another build")
-    (top / "upgraded/srv/new").mkdir(parents=True)
-    (top / "upgraded/var/lib/rootgen/manifest.json").unlink()
     succeed("commit", "upgraded", "-t", "base:2", "--store", "store", directory=top)
     return top
 
