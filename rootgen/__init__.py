@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from rootgen.api.packable import PackRequest
     from rootgen.api.pull import PullRequest, PullResult, pull
     from rootgen.api.push import PushRequest, PushResult, push
-    from rootgen.api.registry import Access
     from rootgen.api.rebase import RebaseRequest, RebaseResult, rebase
+    from rootgen.api.registry import Access
     from rootgen.api.run import ImageName
     from rootgen.api.sbom import SbomRequest, SbomResult, sbom
     from rootgen.api.why import why
