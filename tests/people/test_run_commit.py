@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -148,6 +149,30 @@ def test_same_bytes(store: str) -> None:
         assert done.returncode == 0, done.stderr
         digests.add(done.stderr.split()[-1])
         time.sleep(1.1)
+    assert len(digests) == 1
+
+
+@pytest.mark.root
+def test_same_for_root_and_users() -> None:
+    """A user with no more ids than one makes the image that root makes, byte for byte."""
+    script = "mkdir -p /a/b; echo x >/a/x; rm -r /srv/full /opt; mkdir /srv/full /opt; ln /a/x /a/y"
+    digests = set()
+    for become in ([], ["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups"]):
+        with tempfile.TemporaryDirectory(dir="/var/tmp") as place:
+            store = f"{place}/store"
+            add_stack(store, "base:1", _BASE)
+            if become:
+                subprocess.run(["chown", "-R", "54321:54321", place], check=True)
+            line = [*become, ROOTGEN, "run", "--store", store, "--commit", "made:1", "base:1"]
+            done = subprocess.run(
+                [*line, "--", "sh", "-c", f"{script}; busybox chmod 4711 /srv/kept"],
+                env={"PATH": os.environ["PATH"], "HOME": place, "SOURCE_DATE_EPOCH": "1000000000"},
+                stderr=subprocess.PIPE,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+            digests.add(done.stderr.split()[-1])
     assert len(digests) == 1
 
 
