@@ -29,17 +29,26 @@ def read_exactly(file: OpenFile, entry: Entry) -> Iterator[bytes]:
 
     Raises LayerError where that is not as long as the entry says.
     """
-    offset = 0
+    return read_part(file, entry, 0, entry.size)
+
+
+def read_part(file: OpenFile, entry: Entry, start: int, count: int) -> Iterator[bytes]:
+    """Return ``count`` bytes of ``entry`` from ``start``, in large pieces; raise as above.
+
+    Of what is read to its end it is seen that nothing comes after it.
+    """
+    offset, end = start, start + count
+    past = end == entry.size
     while True:
         # One byte more than there should be: it tells of a file that grew, at no call's cost.
-        wanted = min(_CHUNK, entry.size - offset + 1)
+        wanted = min(_CHUNK, end - offset + past)
         data = file.pread(wanted, offset)
         offset += len(data)
-        if offset > entry.size or (not data and offset < entry.size):
+        if offset > end or (not data and offset < end):
             raise changed(entry)
         if data:
             yield data
-        if offset == entry.size and len(data) < wanted:
+        if offset == end and (len(data) < wanted or not past):
             return
 
 
