@@ -8,7 +8,7 @@ from rootgen.errors import UsageError
 from rootgen.named import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from rootgen.api.packable import Packable, PackRequest
     from rootgen.api.run import ImageName
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rootgen.rootfs.note import Note
 
     Progress = Callable[[str, int, int], None]
+    NotHeld = Callable[[Collection[Entry]], Iterator[tuple[str, str]]]
 
 
 class PackResult(NamedTuple):
@@ -77,36 +78,66 @@ def _pack_file(
     from rootgen.image.compress import compressor
     from rootgen.image.output import OutputFile
 
-    compress = request.compress or "none"
+    compress = request.compress or form.compress
+    if compress not in form.compressions:
+        raise UsageError(
+            f"--to {request.to} is not compressed by {compress}",
+            hint=f"--compress {' or '.join(form.compressions)}, or without it",
+        )
+    # What compresses its own blocks is not compressed once more.
+    outer = "none" if form.inside else compress
     with (
         packable(what, progress) as root,
         OutputFile(request.out, force=request.force) as output,
     ):
         ready = form.prepare(root)
         counted = _Counted(output.write)
-        compressing = compressor(compress, counted.write)
+        compressing = compressor(outer, counted.write)
         try:
-            entries = tuple(ready.plan.entries())
-            packed = form.write(entries, ready.open, _told(compressing, progress, ready.plan))
+            told = _told(compressing, progress, ready.plan)
+            place = Place(told, compress, request.out)
+            packed = form.write(tuple(ready.plan.entries()), ready.open, place)
             compressing.finish()
         finally:
             compressing.close()
         output.commit()
     diff_id = f"sha256:{packed.sha256}"
-    digest = diff_id if compress == "none" else counted.digest()
-    return PackResult(counted.size, digest, ready.notes, len(entries), diff_id)
+    digest = diff_id if outer == "none" else counted.digest()
+    return PackResult(counted.size, digest, ready.notes, len(ready.plan), diff_id)
 
 
-def _write_tar(entries: Collection[Entry], contents: Contents, write: Write) -> Packed:
+class Place(NamedTuple):
+    """Where a format is written: to ``write``, by ``compress`` inside, on its way to ``out``."""
+
+    write: Write
+    compress: str
+    out: str
+
+
+def _write_tar(entries: Collection[Entry], contents: Contents, place: Place) -> Packed:
     from rootgen.layer.write import write_tar
 
-    return write_tar(entries, contents, write)
+    return write_tar(entries, contents, place.write)
 
 
-def _write_cpio(entries: Collection[Entry], contents: Contents, write: Write) -> Packed:
+def _write_cpio(entries: Collection[Entry], contents: Contents, place: Place) -> Packed:
     from rootgen.image.cpio import write_cpio
 
-    return write_cpio(entries, contents, write)
+    return write_cpio(entries, contents, place.write)
+
+
+def _write_squashfs(entries: Collection[Entry], contents: Contents, place: Place) -> Packed:
+    from rootgen.image.spool import spool_directory
+    from rootgen.image.squashfs import write_squashfs
+
+    directory = spool_directory(place.out)
+    return write_squashfs(entries, contents, place.write, place.compress, directory)
+
+
+def _write_erofs(entries: Collection[Entry], contents: Contents, place: Place) -> Packed:
+    from rootgen.image.erofs import write_erofs
+
+    return write_erofs(entries, contents, place.write)
 
 
 def _as_it_is(root: Packable) -> Packable:
@@ -116,24 +147,51 @@ def _as_it_is(root: Packable) -> Packable:
 def _as_initramfs(root: Packable) -> Packable:
     from rootgen.api.initramfs import initramfs_of
     from rootgen.image.cpio import not_held
-    from rootgen.rootfs.note import Notes
 
     plan, told = initramfs_of(root.plan, root.root, root.start)
+    return _noted(root._replace(plan=plan, notes=(*root.notes, *told)), not_held)
+
+
+def _as_squashfs(root: Packable) -> Packable:
+    from rootgen.image.squashfs import not_held
+
+    return _noted(root, not_held)
+
+
+def _as_erofs(root: Packable) -> Packable:
+    from rootgen.image.erofs import not_held
+
+    return _noted(root, not_held)
+
+
+def _noted(root: Packable, not_held: NotHeld) -> Packable:
+    """Return ``root`` with notes of what a format cannot hold."""
+    from rootgen.rootfs.note import Notes
+
     notes = Notes()
-    for path, what in not_held(tuple(plan.entries())):
+    for path, what in not_held(tuple(root.plan.entries())):
         notes.add(path, what)
-    return root._replace(plan=plan, notes=(*root.notes, *told, *notes.all()))
+    return root._replace(notes=(*root.notes, *notes.all()))
 
 
 class Format(NamedTuple):
-    """One format: what becomes of a root for it, and what writes its entries."""
+    """One format: what becomes of a root for it, and what writes its entries.
+
+    ``compressions`` are those it knows, ``compress`` the usual one; ``inside``:
+    of blocks within it, not of the file as a whole.
+    """
 
     prepare: Callable[[Packable], Packable]
-    write: Callable[[Collection[Entry], Contents, Write], Packed]
+    write: Callable[[Collection[Entry], Contents, Place], Packed]
+    compress: str = "none"
+    compressions: tuple[str, ...] = ("none", "gzip", "zstd")
+    inside: bool = False
 
 
 FORMATS: Mapping[str, Format] = {
     "tar": Format(_as_it_is, _write_tar),
+    "squashfs": Format(_as_squashfs, _write_squashfs, "zstd", inside=True),
+    "erofs": Format(_as_erofs, _write_erofs, compressions=("none",)),
     "cpio": Format(_as_initramfs, _write_cpio),
 }
 # Those that are no one file's entries (``packed_image``).

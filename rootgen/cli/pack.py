@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 # Those of api.pack, whose imports a command line need not wait for, and a bundle.
-_FORMATS = ("oci", "docker", "tar", "cpio", "bundle")
+_FORMATS = ("oci", "docker", "tar", "squashfs", "erofs", "cpio", "bundle")
 # What an OCI runtime can be told; the rest of a launch's options are the launcher's own.
 _RUNTIME = frozenset((
     "binds", "tmpfs", "env", "clear_env", "user", "workdir", "hostname", "network", "read_only",
@@ -55,6 +55,8 @@ def pack(  # noqa: PLR0913 - one parameter for each option
       rootgen pack ./rootfs --to tar rootfs.tar
       rootgen pack ./rootfs --to tar --compress zstd rootfs.tar.zst
       rootgen pack ./rootfs --to tar - | ssh host tar -x -C /srv/rootfs
+      rootgen pack ./rootfs --to squashfs root.squashfs
+      rootgen pack ./rootfs --to erofs root.erofs
       rootgen pack ./rootfs --to cpio --compress gzip initramfs.img
 
     ROOTFS is a directory; where there is none of that name, an image of the
@@ -66,6 +68,10 @@ def pack(  # noqa: PLR0913 - one parameter for each option
     A directory becomes an image of one layer, an image keeps its layers, so
     that it has the digest it has in the store. The time of an image that is
     made is SOURCE_DATE_EPOCH, or 1970.
+
+    A squashfs (compressed by zstd) and an erofs (as it is) are mounted
+    read-only, as the root of a machine as well. They are written by rootgen
+    itself, with no tool to install.
 
     As cpio it is an initramfs: its /init (the tree's own, where it has one)
     mounts /proc, /sys and /dev, and starts the entry point that the tree's
@@ -155,12 +161,13 @@ COMMAND = Command(
         Argument("words", "[-- COMMAND [ARG]...]", many=True, required=False),
         Option(
             ("--to",), "to", kind="choice", choices=_FORMATS, default=None,
-            help="What OUT is to be: an image, an archive, an initramfs, an OCI bundle.",
+            help="What OUT is to be: an image, an archive, a file system, an initramfs, a bundle.",
         ),
         Option(
             ("--compress",), "compress", kind="choice", choices=COMPRESSIONS,
             help="Compress with every core; the bytes are the same on any number.  "
-            "[default: gzip for the layer of oci and docker, else none]",
+            "[default: gzip for the layer of oci and docker, zstd for the blocks of a squashfs, "
+            "else none]",
         ),
         Option(("--tag",), "tag", metavar="NAME:TAG", help="Of oci and docker: the image's name."),
         STORE,

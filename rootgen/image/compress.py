@@ -25,6 +25,8 @@ COMPRESSIONS = ("none", "gzip", "zstd")
 _BLOCK = 1 << 20
 _DICTIONARY = 1 << 15  # the window of deflate
 _GZIP_LEVEL, _ZSTD_LEVEL = 6, 3  # what gzip(1) and zstd(1) choose
+# Of what is read more often than it is written, and in pieces.
+_ZSTD_BLOCK_LEVEL = 12
 # No time, no name, no system: RFC 1952, section 2.3.
 _GZIP_HEAD = bytes((0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 0xFF))
 
@@ -93,16 +95,61 @@ class _Zstd:
         """Do nothing: the library ends its threads with the object."""
 
 
+class InOrder:
+    """Jobs that are done side by side, whose results are taken in the order of the jobs.
+
+    So many wait at the most as keep every processor busy: memory is bounded.
+    """
+
+    def __init__(self, processors: int = 0) -> None:
+        """Begin, with so many threads as there are processors, or with ``processors``."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        count = processors or len(os.sched_getaffinity(0))
+        self._executor = ThreadPoolExecutor(count)
+        self._most = 2 * count
+        self._under_way: deque[tuple[Future[bytes], Write]] = deque()
+
+    def do(self, job: Callable[[], bytes], take: Write) -> None:
+        """Begin ``job``; its result goes to ``take`` behind all that was begun before."""
+        self._under_way.append((self._executor.submit(job), take))
+        while len(self._under_way) > self._most:
+            self._take()
+
+    def finish(self) -> None:
+        """Wait for what is under way."""
+        while self._under_way:
+            self._take()
+
+    def close(self) -> None:
+        """Let go of the threads, and of what nobody waits for any more."""
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+    def _take(self) -> None:
+        future, take = self._under_way.popleft()
+        take(future.result())
+
+
+def block_compressor(name: str) -> Callable[[bytes], bytes]:
+    """Return what compresses one block by itself: zlib's format for ``gzip``, a frame of zstd.
+
+    It may be called by several threads at once.
+    """
+    if name == "gzip":
+        import zlib
+
+        return lambda block: zlib.compress(block, _GZIP_LEVEL)
+    from zstandard import ZstdCompressor
+
+    return lambda block: ZstdCompressor(level=_ZSTD_BLOCK_LEVEL).compress(block)
+
+
 class _Gzip:
     """One gzip member, its blocks compressed side by side."""
 
     def __init__(self, write: Write, count: int) -> None:
-        from concurrent.futures import ThreadPoolExecutor
-
         self._write = write
-        self._executor = ThreadPoolExecutor(count)
-        self._most = 2 * count
-        self._under_way: deque[Future[bytes]] = deque()
+        self._jobs = InOrder(count)
         self._gathered = bytearray()
         self._before = b""
         self._checksum = 0
@@ -123,20 +170,16 @@ class _Gzip:
 
     def finish(self) -> None:
         self._begin(bytes(self._gathered), is_last=True)
-        while self._under_way:
-            self._write(self._under_way.popleft().result())
+        self._jobs.finish()
         tail = (self._checksum, self._size & 0xFFFFFFFF)
         self._write(b"".join(one.to_bytes(4, "little") for one in tail))
 
     def close(self) -> None:
-        self._executor.shutdown(wait=True, cancel_futures=True)
+        self._jobs.close()
 
     def _begin(self, block: bytes, *, is_last: bool) -> None:
-        job = self._executor.submit(_deflate, block, self._before, is_last=is_last)
-        self._under_way.append(job)
-        self._before = block[-_DICTIONARY:]
-        while len(self._under_way) > self._most:
-            self._write(self._under_way.popleft().result())
+        before, self._before = self._before, block[-_DICTIONARY:]
+        self._jobs.do(lambda: _deflate(block, before, is_last=is_last), self._write)
 
 
 def _deflate(block: bytes, before: bytes, *, is_last: bool) -> bytes:

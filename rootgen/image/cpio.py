@@ -6,9 +6,8 @@ Linux Documentation/driver-api/early-userspace/buffer-format.rst; cpio(5),
 
 from __future__ import annotations
 
-import stat
-
 from rootgen.errors import PlanError
+from rootgen.image.inodes import FILE_TYPES
 from rootgen.layer.packed import Packed, PackedOutput, changed, read_exactly
 from rootgen.named import TYPE_CHECKING
 from rootgen.plan.entry import Entry, EntryKind, Inline
@@ -21,15 +20,6 @@ if TYPE_CHECKING:
     Contents = Callable[[Entry], OpenFile]
     Write = Callable[[bytes], object]
 
-_TYPES = {
-    EntryKind.DIRECTORY: stat.S_IFDIR,
-    EntryKind.FILE: stat.S_IFREG,
-    EntryKind.HARDLINK: stat.S_IFREG,
-    EntryKind.SYMLINK: stat.S_IFLNK,
-    EntryKind.CHARACTER: stat.S_IFCHR,
-    EntryKind.BLOCK: stat.S_IFBLK,
-    EntryKind.FIFO: stat.S_IFIFO,
-}
 _LARGEST = 0xFFFFFFFF
 _ALIGNMENT = 4
 _WHOLE = 512  # what cpio(1) and the kernel's gen_init_cpio round up to
@@ -102,7 +92,7 @@ def _header(entry: Entry, inode: int, links: int, size: int, *, is_end: bool = F
     is_directory = entry.kind is EntryKind.DIRECTORY
     numbers = (
         inode,
-        0 if is_end else _TYPES[entry.kind] | entry.mode,
+        0 if is_end else FILE_TYPES[entry.kind] | entry.mode,
         entry.uid,
         entry.gid,
         2 if is_directory else links,

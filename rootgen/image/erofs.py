@@ -12,7 +12,14 @@ from __future__ import annotations
 from struct import Struct
 
 from rootgen.errors import PlanError
-from rootgen.image.inodes import FILE_TYPES, Inodes, device_number, inode_of, raw
+from rootgen.image.inodes import (
+    FILE_TYPES,
+    Inodes,
+    device_number,
+    inode_of,
+    raw,
+    without_attributes,
+)
 from rootgen.layer.packed import PackedOutput, changed, read_part
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.plan.entry import Entry, EntryKind, Inline
@@ -37,8 +44,8 @@ ATTRIBUTES = {
 _BLOCK = 4096
 _SLOT = 32
 _SUPER_OFFSET = 1024
-# Magic, checksum, features, size of blocks, extensions, root, inodes, time, blocks, where inodes and
-# attributes begin; uuid, name; features again.
+# Magic, checksum, features, size of blocks, extensions, root, inodes, time, blocks, where inodes
+# and attributes begin; uuid, name; features again.
 _SUPER = Struct("<IIIBBHQQIIII16s16sI44x")
 _MAGIC = 0xE0F5E1E2
 _CHECKSUM, _MTIME = 1, 2  # EROFS_FEATURE_COMPAT
@@ -105,6 +112,11 @@ def write_erofs(entries: Collection[Entry], contents: Contents, write: Write) ->
                 output.add(piece)
             output.pad(_BLOCK)
     return output.finish()
+
+
+def not_held(entries: Collection[Entry]) -> Iterator[tuple[str, str]]:
+    """Return the paths of which an EROFS image cannot hold something, and what that is."""
+    return without_attributes(entries, tuple(ATTRIBUTES), "EROFS")
 
 
 def _placed(inodes: Inodes) -> tuple[dict[str, _Place], int]:
@@ -198,10 +210,7 @@ def _length(entry: Entry, inodes: Inodes) -> int:
 
 
 def _in_blocks(directory: Entry, inodes: Inodes) -> Iterator[list[tuple[bytes, Entry]]]:
-    """Return the names in a directory, sorted, those of one block together.
-
-    Where the directory above is, is no matter of the block: ``..`` is looked up by who writes it.
-    """
+    """Return the names in a directory, sorted, those of one block together."""
     above = directory._replace(path=directory.path.rpartition("/")[0] or "/")
     names = [(b".", directory), (b"..", above), *inodes.below[directory.path]]
     block: list[tuple[bytes, Entry]] = []

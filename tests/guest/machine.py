@@ -25,20 +25,22 @@ class Result(NamedTuple):
     output: str
 
 
-def boot(
+def boot(  # noqa: PLR0913 - a machine has many parts
     scripts: Mapping[str, str],
     *,
     profile: str = "guest",
     cgroups: str = "v2",
     root: str = "mounted",
     disk: int = 0,
+    images: Sequence[bytes] = (),
     modules: Sequence[str] = (),
     files: Mapping[str, bytes] | None = None,
     timeout: float = 600,
 ) -> dict[str, Result]:
     """Boot, run the scripts, power off; return each script's result.
 
-    ``disk`` is in bytes, ``timeout`` in seconds. A guest that does not come to
+    ``disk`` is in bytes, ``timeout`` in seconds; ``images`` are disks that cannot be written, in
+    their order behind that one. A guest that does not come to
     its end fails the test, with what its console showed.
     """
     qemu = shutil.which("qemu-system-x86_64")
@@ -57,6 +59,10 @@ def boot(
             with (place / "disk").open("wb") as file:
                 file.truncate(disk)
             command += ["-drive", f"file={scratch}/disk,format=raw,if=virtio"]
+        for number, data in enumerate(images):
+            (place / f"image{number}").write_bytes(data)
+            drive = f"file={scratch}/image{number},format=raw,if=virtio,readonly=on"
+            command += ["-drive", drive]
         said = _run(command, timeout)
         results = _results(
             (place / "results").read_bytes() if (place / "results").exists() else b""
