@@ -15,7 +15,7 @@
 ``why``        a tree and a path → the chains that brought it
 ``check``      a tree → drift, and what no longer resolves
 ``diff``       two trees → what makes one of the other
-``pack``       a tree or an image → OCI, docker, tar, cpio, with the manifest's owners
+``pack``       a tree or an image → OCI, tar, squashfs, …, with the manifest's owners
 ``bundle``     a tree and a command → a directory for an OCI runtime
 ``sbom``       a tree or image → what it consists of, for others' tools
 ``materials``  what that is made of: digests, reasons, the tree's own records

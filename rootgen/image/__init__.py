@@ -16,7 +16,8 @@ written; ``reuse`` what of it was packed of what; ``unpacked`` the layers of it 
 
 ``layout`` is an image as the files of a layout or of docker's archive, whose blobs wait in a
 ``spool``. What is packed into one file goes through ``compress`` to an ``output``; ``cpio`` is the
-format of an ``initramfs``, whose first process is in ``init/`` (tar is ``layer/write``).
+format of an ``initramfs``, whose first process is in ``init/``; ``squashfs`` (``squashfs_data``,
+``squashfs_tables``) and ``erofs`` are file systems of ``inodes`` (tar is ``layer/write``).
 
 ``platform`` chooses from an index, ``registry/`` brings images to and from other machines.
 """
