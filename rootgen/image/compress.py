@@ -26,7 +26,7 @@ _BLOCK = 1 << 20
 _DICTIONARY = 1 << 15  # the window of deflate
 _GZIP_LEVEL, _ZSTD_LEVEL = 6, 3  # what gzip(1) and zstd(1) choose
 # Of what is read more often than it is written, and in pieces.
-_ZSTD_BLOCK_LEVEL = 12
+_ZSTD_BLOCK_LEVEL = 9
 # No time, no name, no system: RFC 1952, section 2.3.
 _GZIP_HEAD = bytes((0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 0xFF))
 
@@ -139,9 +139,19 @@ def block_compressor(name: str) -> Callable[[bytes], bytes]:
         import zlib
 
         return lambda block: zlib.compress(block, _GZIP_LEVEL)
+    from threading import local
+
     from zstandard import ZstdCompressor
 
-    return lambda block: ZstdCompressor(level=_ZSTD_BLOCK_LEVEL).compress(block)
+    own = local()
+
+    def compress(block: bytes) -> bytes:
+        if not hasattr(own, "compressor"):
+            own.compressor = ZstdCompressor(level=_ZSTD_BLOCK_LEVEL)
+        compressed: bytes = own.compressor.compress(block)
+        return compressed
+
+    return compress
 
 
 class _Gzip:
