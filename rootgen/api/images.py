@@ -6,7 +6,6 @@ import os
 
 from rootgen.errors import ImageError
 from rootgen.image.artifact import is_attached
-from rootgen.image.collect import Damage, damages
 from rootgen.image.config import Config, parse_config
 from rootgen.image.descriptor import INDEX, oci_media_type
 from rootgen.image.manifest import DEPTH, ImageManifest, check_image, parse_index, parse_manifest
@@ -18,6 +17,7 @@ from rootgen.named import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from rootgen.image.collect import Damage
     from rootgen.image.descriptor import Descriptor
 
 
@@ -106,6 +106,8 @@ def remove_images(path: str, names: Sequence[str]) -> tuple[str, ...]:
 
 def verify_store(path: str) -> tuple[Damage, ...]:
     """Read all that the store's names lead to, and return what is not as it should be."""
+    from rootgen.image.collect import damages  # nothing else here reads what is packed
+
     with Store(path) as store:
         return tuple(damages(store))
 

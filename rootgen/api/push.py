@@ -7,7 +7,6 @@ from functools import partial
 from rootgen.api.images import found_descriptor
 from rootgen.api.registry import Access, connected
 from rootgen.errors import ImageError, UsageError
-from rootgen.image.collect import beneath
 from rootgen.image.descriptor import INDEX, MANIFEST, oci_media_type
 from rootgen.image.manifest import parse_manifest
 from rootgen.image.registry.documents import present_digest, put_document
@@ -16,6 +15,7 @@ from rootgen.image.registry.source import find_sources, with_source
 from rootgen.image.registry.transfers import Counter, side_by_side
 from rootgen.image.registry.upload import MOUNTED, PUSHED, SKIPPED, is_there, upload
 from rootgen.image.store import Store
+from rootgen.image.walk import beneath
 from rootgen.named import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:

@@ -19,5 +19,6 @@ written; ``reuse`` what of it was packed of what; ``unpacked`` the layers of it 
 format of an ``initramfs``, whose first process is in ``init/``; ``squashfs`` (``squashfs_data``,
 ``squashfs_tables``) and ``erofs`` are file systems of ``inodes`` (tar is ``layer/write``).
 
-``platform`` chooses from an index, ``registry/`` brings images to and from other machines.
+``walk`` goes from a manifest or an index to all that it leads to, ``platform`` chooses from an
+index; ``registry/`` brings images to and from other machines.
 """

@@ -6,7 +6,6 @@ import os
 
 from rootgen.errors import ImageError
 from rootgen.image.document import LIMIT, Document, parse_document
-from rootgen.image.registry.helper import ask_helper
 from rootgen.image.registry.repository import DOCKER
 from rootgen.named import TYPE_CHECKING, NamedTuple
 
@@ -144,6 +143,8 @@ def _written(entry: Document, path: str) -> Credential | None:
 
 
 def _helped(name: str, server: str) -> Credential | None:
+    from rootgen.image.registry.helper import ask_helper  # few have one, and it is a process
+
     answer = ask_helper(name, server)
     if answer is None:
         return None
