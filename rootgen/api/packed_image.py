@@ -154,6 +154,6 @@ def _of_store(store: Store, request: PackRequest, what: ImageName) -> _Export:
     if descriptor is None or descriptor.digest != image.digest:
         raise UsageError(f"the image {image.name} changed at this moment", hint="try again")
     name = request.tag or image.name
-    artifacts = artifacts_about(store, image.digest) if request.attached else ()
+    artifacts = tuple(artifacts_about(store, (image.digest,))) if request.attached else ()
     exported = Exported(name, descriptor, image.manifest, image.config, artifacts)
     return _Export(exported, StoredBlobs(store).open, ())

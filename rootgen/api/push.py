@@ -7,19 +7,21 @@ from functools import partial
 from rootgen.api.images import found_descriptor
 from rootgen.api.registry import Access, connected
 from rootgen.errors import ImageError, UsageError
+from rootgen.image.artifact import artifacts_about
 from rootgen.image.descriptor import INDEX, MANIFEST, oci_media_type
 from rootgen.image.manifest import parse_manifest
 from rootgen.image.registry.documents import present_digest, put_document
+from rootgen.image.registry.referrers import list_referrers
 from rootgen.image.registry.repository import remote_reference
 from rootgen.image.registry.source import find_sources, with_source
 from rootgen.image.registry.transfers import Counter, side_by_side
-from rootgen.image.registry.upload import MOUNTED, PUSHED, SKIPPED, is_there, upload
+from rootgen.image.registry.upload import MOUNTED, PUSHED, is_there, upload
 from rootgen.image.store import Store
 from rootgen.image.walk import beneath
 from rootgen.named import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
     from rootgen.image.descriptor import Descriptor
     from rootgen.image.registry.client import Client
@@ -43,7 +45,7 @@ class PushResult(NamedTuple):
 
     Blobs are counted: ``pushed`` were sent, ``mounted`` taken by the registry
     from another repository, ``skipped`` were there. ``size`` is in bytes, of
-    those that were sent.
+    those that were sent. ``attached`` artifacts are there with the image.
     """
 
     name: str
@@ -52,10 +54,11 @@ class PushResult(NamedTuple):
     skipped: int = 0
     mounted: int = 0
     size: int = 0
+    attached: int = 0
 
 
 class _Parts(NamedTuple):
-    """An image's documents, what they lead to before what leads there, and its blobs."""
+    """Documents, what they lead to before what leads there, and blobs."""
 
     documents: tuple[Descriptor, ...]
     blobs: tuple[Descriptor, ...]
@@ -66,7 +69,7 @@ def push(request: PushRequest, *, progress: Progress | None = None) -> PushResul
 
     ``progress`` is called with a phase, the bytes that are there and their
     total. Raises UsageError, ImageError; the name leads to the old image
-    until the new one is whole.
+    until the new one is whole. What is attached to the image goes after it.
     """
     repository, reference = remote_reference(request.to)
     if reference.digest:
@@ -77,22 +80,23 @@ def push(request: PushRequest, *, progress: Progress | None = None) -> PushResul
         connected(repository, request.access, "pull,push") as client,
     ):
         image = found_descriptor(store, request.image)
-        parts = _parts(store, image)
+        parts = _parts(store, (image,))
         result = PushResult(f"{repository}:{reference.tag}", image.digest)
         if present_digest(client, reference.tag) == image.digest:
             result = result._replace(skipped=len(parts.blobs))
         else:
-            result = _send(client, store, parts, result, progress)
+            result = _send(client, store, parts.blobs, result, progress)
             for one in parts.documents[:-1]:
                 put_document(client, one.digest, one, store.read(one))
             put_document(client, reference.tag, image, store.read(image))
+        result = _send_attached(client, store, parts, result, progress)
         if with_source(image, repository) != image:
             store.annotate(image.name(), lambda one: with_source(one, repository))
     return result
 
 
-def _parts(store: Store, image: Descriptor) -> _Parts:
-    found = tuple(beneath(store, image))
+def _parts(store: Store, tops: Iterable[Descriptor]) -> _Parts:
+    found = {each.digest: each for one in tops for each in beneath(store, one)}.values()
     documents = tuple(one for one in found if oci_media_type(one.media_type) in _DOCUMENTS)
     for one in documents:
         if oci_media_type(one.media_type) == MANIFEST:
@@ -111,11 +115,33 @@ def refuse_foreign(layer: Descriptor) -> None:
         )
 
 
-def _send(
+def _send_attached(
     client: Client, store: Store, parts: _Parts, result: PushResult, progress: Progress | None
 ) -> PushResult:
-    blobs, total = parts.blobs, sum(one.size for one in parts.blobs)
-    counter = Counter()
+    """Send what is about the documents of ``parts``, and have it listed with them."""
+    artifacts = tuple(artifacts_about(store, (one.digest for one in parts.documents)))
+    manifests = tuple(one.descriptor for one in artifacts)
+    lacking = [one for one in manifests if present_digest(client, one.digest) != one.digest]
+    if lacking:
+        own = _parts(store, lacking)
+        result = _send(client, store, own.blobs, result, progress)
+        for one in own.documents:
+            put_document(client, one.digest, one, store.read(one))
+    for subject in dict.fromkeys(one.subject for one in artifacts):
+        about = [one.descriptor for one in artifacts if one.subject == subject]
+        list_referrers(client, subject, about)
+    return result._replace(attached=len(artifacts))
+
+
+def _send(
+    client: Client,
+    store: Store,
+    blobs: Sequence[Descriptor],
+    result: PushResult,
+    progress: Progress | None,
+) -> PushResult:
+    """Have the registry have ``blobs``; return ``result`` with them counted."""
+    counter, total = Counter(), sum(one.size for one in blobs)
 
     def tick() -> None:
         if progress is not None:
@@ -140,10 +166,9 @@ def _send(
     ]
     how = side_by_side(jobs, client.transport, tick)
     sent = sum(one.size for one, way in zip(lacking, how, strict=True) if way == PUSHED)
-    ways = [*how, *([SKIPPED] * (len(blobs) - len(lacking)))]
     return result._replace(
-        pushed=ways.count(PUSHED),
-        skipped=ways.count(SKIPPED),
-        mounted=ways.count(MOUNTED),
-        size=sent,
+        pushed=result.pushed + how.count(PUSHED),
+        skipped=result.skipped + len(blobs) - len(lacking),
+        mounted=result.mounted + how.count(MOUNTED),
+        size=result.size + sent,
     )

@@ -27,10 +27,10 @@ def push(image: str, to: str, store: str, *, as_json: bool, **access: Any) -> No
       rootgen push tools/git:1 127.0.0.1:5000/git:1 --plain-http
 
     Layers go four at a time; one that is interrupted goes on where it was.
-    The name leads to the new image once all of it is there. Logins are those
-    of `podman login`, `docker login` and `skopeo login`, with their helpers;
-    private authorities those of /etc/containers/certs.d/HOST:PORT,
-    SSL_CERT_FILE and --ca.
+    The name leads to the new image once all of it is there; what `rootgen
+    sbom --attach` made goes after it. Logins are those of `podman login`,
+    `docker login` and `skopeo login`, with their helpers; private authorities
+    those of /etc/containers/certs.d/HOST:PORT, SSL_CERT_FILE and --ca.
     """
     request = PushRequest(image, to, store_path(store), access_of(**access))
     with ProgressLine(sys.stderr, os.environ) as progress:
@@ -43,6 +43,7 @@ def push(image: str, to: str, store: str, *, as_json: bool, **access: Any) -> No
     parts = [f"{count_words(result.pushed, 'blob')} pushed ({size_words(result.size)})"]
     parts += [f"{result.mounted} mounted"] if result.mounted else []
     parts += [f"{result.skipped} there already"] if result.skipped else []
+    parts += [f"{result.attached} attached"] if result.attached else []
     write_lines([printable(f"{result.name}: {', '.join(parts)}, {short_digest(result.digest)}")])
 
 

@@ -13,7 +13,7 @@ from rootgen.image.manifest import ImageManifest, manifest_bytes, parse_manifest
 from rootgen.named import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from rootgen.image.store import Store
 
@@ -62,15 +62,13 @@ def attached(store: Store) -> Iterator[Attached]:
                 yield Attached(one, manifest, manifest.subject.digest)
 
 
-def artifacts_about(store: Store, digest: str) -> tuple[Attached, ...]:
-    """Return what is attached to the manifest ``digest``, and to that in turn; raise ImageError."""
-    left, about = list(attached(store)), {digest}
-    found: list[Attached] = []
+def artifacts_about(store: Store, digests: Iterable[str]) -> Iterator[Attached]:
+    """Return what is attached to any of ``digests``, and to that in turn; raise ImageError."""
+    left, about = list(attached(store)), set(digests)
     while here := [one for one in left if one.subject in about]:
-        found += here
+        yield from here
         left = [one for one in left if one.subject not in about]
-        about |= {one.descriptor.digest for one in here}
-    return tuple(found)
+        about = {one.descriptor.digest for one in here}
 
 
 def referrers_tag(digest: str) -> str:

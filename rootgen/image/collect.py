@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rootgen.errors import ImageError
-from rootgen.image.artifact import attached
+from rootgen.image.artifact import artifacts_about, attached
 from rootgen.image.reuse import forget_removed
 from rootgen.image.walk import beneath
 from rootgen.named import TYPE_CHECKING, NamedTuple
@@ -39,15 +39,13 @@ def reachable(store: Store, used: Iterable[Descriptor] = ()) -> dict[str, Descri
     then not known, and nothing may be called garbage.
     """
     found: dict[str, Descriptor] = {}
-    about = {one.descriptor.digest: one for one in attached(store)}
+    about = {one.descriptor.digest for one in attached(store)}
     for one in (*store.index().manifests, *used):
         if one.digest not in about:
             found |= {each.digest: each for each in beneath(store, one)}
     # An artifact stays as long as what it is about; that may be another one.
-    while here := [one for one in about.values() if one.subject in found]:
-        for artifact in here:
-            del about[artifact.descriptor.digest]
-            found |= {each.digest: each for each in beneath(store, artifact.descriptor)}
+    for artifact in artifacts_about(store, tuple(found)):
+        found |= {each.digest: each for each in beneath(store, artifact.descriptor)}
     return found
 
 

@@ -9,5 +9,6 @@ registry wants, follows redirects, and tries again as ``patience`` has it. ``fai
 people's words why no answer came, ``refusal`` what one says that was not wanted.
 
 ``upload`` and ``download`` move one blob, ``documents`` manifests and indexes, ``transfers``
-several blobs side by side; ``source`` knows from which repository a registry may take a blob.
+several blobs side by side; ``source`` knows from which repository a registry may take a blob,
+``referrers`` has what is about an image listed with it.
 """

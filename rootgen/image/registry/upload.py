@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rootgen.image.registry.url import Url
     from rootgen.image.store import Store
 
-PUSHED, SKIPPED, MOUNTED = "pushed", "skipped", "mounted"
+PUSHED, MOUNTED = "pushed", "mounted"
 _BLOCK = 256 << 10
 # Up to here in one request; beyond, in parts of that size, or smaller ones where a registry or
 # what stands before it says that they are too large.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -90,6 +90,26 @@ def test_login_of_podman(store: str, tmp_path: Path) -> None:
         login = ("--authfile", str(tmp_path / "none"), "--ca", str(ca))
         done = rootgen("pull", name, "--store", store, *login)
         assert f"{there.host} wants a login" in done.stderr
+
+
+def test_bill_of_materials(there: Registry, store: str) -> None:
+    """What is attached arrives with the image, where skopeo finds it by the image's digest."""
+    succeed("sbom", "box:1", "--format", "cyclonedx", "--attach", "--store", store)
+    name = f"{there.host}/sbom/box"
+    told = json.loads(
+        succeed("push", "box:1", f"{name}:1", "--plain-http", "--store", store, "--json")
+    )
+    assert told["attached"] == 1
+    listed = _raw(f"{name}:{told['digest'].replace(':', '-')}")
+    (about,) = listed["manifests"]
+    assert about["artifactType"] == "application/vnd.cyclonedx+json"
+    manifest = _raw(f"{name}@{about['digest']}")
+    assert manifest["subject"]["digest"] == told["digest"] == skopeo_digest(f"{name}:1")
+
+
+def _raw(name: str) -> Any:
+    command = ["skopeo", "inspect", "--raw", "--tls-verify=false", f"docker://{name}"]
+    return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
 
 
 @pytest.mark.root
