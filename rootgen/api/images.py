@@ -84,6 +84,11 @@ def image_in(store: Store, written: str) -> Image:
     return _image(store, found_descriptor(store, written), str(parse_reference(written)))
 
 
+def manifest_in(store: Store, written: str) -> Descriptor:
+    """Return the descriptor of such an image's manifest: this machine's, of one for several."""
+    return _for_this_machine(store, found_descriptor(store, written), written)
+
+
 def readable_images(store: Store) -> Iterator[Image]:
     """Give the images of an open store, without those that cannot be read."""
     for one in store.index().manifests:

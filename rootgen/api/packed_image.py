@@ -142,7 +142,7 @@ def _exported(
 
 
 def _of_store(store: Store, request: PackRequest, what: ImageName) -> _Export:
-    from rootgen.api.images import image_in
+    from rootgen.api.images import image_in, manifest_in
 
     if request.compress:
         raise UsageError(
@@ -150,8 +150,8 @@ def _of_store(store: Store, request: PackRequest, what: ImageName) -> _Export:
             hint="without --compress",
         )
     image = image_in(store, what.name)
-    descriptor = store.find(image.name)
-    if descriptor is None or descriptor.digest != image.digest:
+    descriptor = manifest_in(store, image.name)
+    if descriptor.digest != image.digest:
         raise UsageError(f"the image {image.name} changed at this moment", hint="try again")
     name = request.tag or image.name
     artifacts = tuple(artifacts_about(store, (image.digest,))) if request.attached else ()

@@ -251,13 +251,13 @@ def _render(bom: Bom, form: str) -> bytes:
 
 
 def _attach(request: SbomRequest, bom: Bom, data: bytes) -> str:
+    from rootgen.api.images import manifest_in
     from rootgen.errors import ImageError
     from rootgen.image.artifact import attach
-    from rootgen.image.reference import parse_reference
     from rootgen.image.store import Store
 
     with Store(request.store) as store, store.adding():
-        subject = store.find(str(parse_reference(request.root)))
-        if subject is None or subject.digest != bom.subject:
+        subject = manifest_in(store, request.root)
+        if subject.digest != bom.subject:
             raise ImageError(f"{request.root} became another image meanwhile")
         return attach(store, subject, MEDIA_TYPES[request.form], data, bom.time()).digest

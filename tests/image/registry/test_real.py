@@ -142,6 +142,11 @@ def test_several_platforms(there: Registry, store: Store, tmp_path: Path) -> Non
         == json.loads(succeed("push", "many:1", name, _PLAIN, "--json"))["digest"]
     )
     assert len(succeed("images", *other[:2]).splitlines()) == 4
+    # Whoever wants one image of it has this machine's.
+    assert json.loads(succeed("inspect", "all:1", *other[:2]))["digest"] == one.digest
+    packed = ("pack", "all:1", "--to", "oci", str(tmp_path / "o.tar"), "--json", *other[:2])
+    assert json.loads(succeed(*packed))["image"] == one.digest
+    succeed("sbom", "all:1", "--attach", *other[:2])
     named = f"{there.host}/many@{two.digest}"
     assert json.loads(succeed("pull", named, *other))["name"] == named
 
