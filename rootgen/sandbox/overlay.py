@@ -46,7 +46,8 @@ def mount_stack(launch: Launch) -> int:
         try:
             mounts.mount("overlay", "/", "overlay", 0, f"{data},{launch.root_data}")
         except OSError as error:
-            if not launch.fuse:
+            # It would show what is mounted beneath as well, which in a stack is not seen.
+            if not launch.fuse or any(map(_has_mounts, launch.root.layers)):
                 raise
             _mount_fuse(launch, error)
             by_fuse = True
