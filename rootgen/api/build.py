@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from rootgen.api.bases import open_base
-from rootgen.api.layered import Step
 from rootgen.api.make import MakeRequest, check_lacking, profile_of
-from rootgen.api.over import Tagged, add_to, base_steps, nothing, store_steps
+from rootgen.api.over import Tagged, add_to, nothing, step_of, store_steps
 from rootgen.api.targets import open_sysroot
 from rootgen.errors import UsageError
 from rootgen.image.reference import parse_reference
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.plan.assemble import Wish
-from rootgen.rootfs.content import Sources
+from rootgen.profile.merge import whole
 from rootgen.sysroot.directory import DirectorySysroot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-    from rootgen.api.layered import LayeredImage
+    from rootgen.api.bases import OpenedBase
+    from rootgen.api.layered import LayeredImage, Step
+    from rootgen.plan.base import Base
     from rootgen.plan.collect import Skipped
     from rootgen.plan.increment import Exchange
-    from rootgen.profile.model import Profile, UserRule
+    from rootgen.profile.model import ImageConfig, Profile, UserRule
 
     Progress = Callable[[str, int, int], None]
 
@@ -29,7 +30,8 @@ class BuildRequest(NamedTuple):
     """Which profiles, as which image of the store at ``store``; as ``MakeRequest``.
 
     ``base`` is a path, or an image of that store; nothing: the image begins
-    with the profile's first layer.
+    with the profile's first layer. With ``layers`` (not 0), what the profiles
+    bring is divided into so many at most, whatever layers they name.
     """
 
     profiles: tuple[str, ...]
@@ -42,12 +44,24 @@ class BuildRequest(NamedTuple):
     compress: str = "gzip"
     epoch: int | None = None
     records: bool = False
+    layers: int = 0
 
 
 class BuildResult(NamedTuple):
     """The image; what its layers replace of those beneath, and why; what was left out."""
 
     image: LayeredImage
+    exchanged: tuple[Exchange, ...]
+    skipped: tuple[Skipped, ...]
+
+
+class _Resolved(NamedTuple):
+    """What an image is to be: its layers, over what, and all of it."""
+
+    opened: OpenedBase | None
+    steps: tuple[Step, ...]
+    whole: Base
+    start: ImageConfig
     exchanged: tuple[Exchange, ...]
     skipped: tuple[Skipped, ...]
 
@@ -60,9 +74,37 @@ def build(request: BuildRequest, *, progress: Progress | None = None) -> BuildRe
     made before is not packed again. Raises MissingError, ProfileError,
     PlanError, LayerError, ImageError, UsageError.
     """
-    if not request.profiles:
-        raise UsageError("nothing to build: name a profile with -f")
-    parse_reference(request.tag)
+    return build_together((request,), progress=progress)[0]
+
+
+def build_together(
+    requests: Sequence[BuildRequest], *, progress: Progress | None = None
+) -> tuple[BuildResult, ...]:
+    """Make several images of one store; where they are divided, into layers that they share.
+
+    The store and how many layers are those of the first. Nothing is stored
+    before all of them are known. Raises as ``build``.
+    """
+    for request in requests:
+        if not request.profiles:
+            raise UsageError("nothing to build: name a profile with -f")
+        parse_reference(request.tag)
+    resolved = [_resolved(request, progress) for request in requests]
+    steps, divided, store = [one.steps for one in resolved], "", requests[0].store
+    if requests[0].layers:
+        from rootgen.api.splitting import divide
+
+        contents = [one.steps[0] for one in resolved]
+        tags = [request.tag for request in requests]
+        images, divided = divide(store, tags, contents, requests[0].layers)
+        steps = list(images)
+    return tuple(
+        _stored(request, one, own, divided, progress)
+        for request, one, own in zip(requests, resolved, steps, strict=True)
+    )
+
+
+def _resolved(request: BuildRequest, progress: Progress | None) -> _Resolved:
     asked = MakeRequest(
         profiles=request.profiles, bare=request.bare, allow_missing=request.allow_missing
     )
@@ -72,21 +114,34 @@ def build(request: BuildRequest, *, progress: Progress | None = None) -> BuildRe
     if request.base:
         opened = open_base(request.base, request.store, everything=True, progress=progress)
     base = nothing(host) if opened is None else opened.base
-    steps = list(base_steps(opened))
+    steps: list[Step] = []
     exchanged: list[Exchange] = []
     skipped: list[Skipped] = []
-    for layer in _layers(profile):
+    for layer in _layers(whole(profile) if request.layers else profile):
         wish = Wish(sysroot, host, (), layer, (), request.epoch, request.records)
         made = add_to(base, wish, host, progress=progress)
         check_lacking(asked, made.increment.assembly, sysroot)
-        contents = Sources(made.increment.root, host)
-        steps.append(Step(made.plan, contents.open, _created_by(layer)))
+        steps.append(step_of(made, host, f"rootgen build: {layer.name}"))
         exchanged += made.increment.exchanged
         skipped += made.increment.assembly.skipped
         base = made.base
+    return _Resolved(
+        opened, tuple(steps), base, profile.image, tuple(exchanged), tuple(dict.fromkeys(skipped))
+    )
+
+
+def _stored(
+    request: BuildRequest,
+    resolved: _Resolved,
+    steps: tuple[Step, ...],
+    divided: str,
+    progress: Progress | None,
+) -> BuildResult:
     tagged = Tagged(request.tag, request.store, "", request.compress, request.epoch or 0)
-    image = store_steps(tagged, opened, steps, base, profile.image, progress=progress)
-    return BuildResult(image, tuple(exchanged), tuple(dict.fromkeys(skipped)))
+    image = store_steps(
+        tagged, resolved.opened, steps, resolved.whole, resolved.start, divided, progress=progress
+    )
+    return BuildResult(image, resolved.exchanged, resolved.skipped)
 
 
 def _layers(profile: Profile) -> Iterator[Profile]:
@@ -98,7 +153,3 @@ def _layers(profile: Profile) -> Iterator[Profile]:
         names = {user.name for user in layer.users}
         users = (*(user for user in users if user.name not in names), *layer.users)
         yield layer._replace(users=users)
-
-
-def _created_by(layer: Profile) -> str:
-    return f"rootgen build: {layer.name}"

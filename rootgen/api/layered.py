@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
     Progress = Callable[[str, int, int], None]
 
+# On a layer's descriptor: its label, where an image was divided (``layer.split``). On the manifest:
+# into how many, and with which others (image-spec, annotations.md: names are reverse domains).
+LAYER, LAYERS = "dev.rootgen.layer", "dev.rootgen.layers"
 MANIFEST_LAYER = "rootgen manifest"
 # To be raised where the same Plan is packed as other bytes than before.
 _PACKING = 1
@@ -40,11 +43,15 @@ _REASON = (Reason(ReasonKind.SKELETON),)
 
 
 class Step(NamedTuple):
-    """One layer to be: ``plan`` has its files' digests, ``open`` gives their contents."""
+    """One layer to be: ``plan`` has its files' digests, ``open`` gives their contents.
+
+    ``label`` is what it is called where an image is divided into layers.
+    """
 
     plan: Plan
     open: Callable[[Entry], OpenFile]
     created_by: str
+    label: str = ""
 
 
 class LayerReport(NamedTuple):
@@ -68,7 +75,10 @@ class LayeredImage(NamedTuple):
 
 
 class Target(NamedTuple):
-    """What the image is to be: ``plan`` is all of it, ``start`` how it is started."""
+    """What the image is to be: ``plan`` is all of it, ``start`` how it is started.
+
+    ``divided`` is how it was divided into layers, "" where it was not.
+    """
 
     name: str
     plan: Plan
@@ -77,6 +87,7 @@ class Target(NamedTuple):
     start: ImageConfig = ImageConfig()
     compress: str = "gzip"
     epoch: int = 0
+    divided: str = ""
 
 
 def store_layers(
@@ -107,14 +118,18 @@ def store_layers(
             diff_ids=(*config.diff_ids, stored.diff_id),
             history=(*config.history, History(step.created_by, created)),
         )
-        layers = (*layers, stored.descriptor)
+        label = ((LAYER, step.label),) if step.label else ()
+        layers = (*layers, stored.descriptor._replace(annotations=label))
         reports.append(layer_report(stored, step.created_by, len(step.plan), reused=reused))
+    annotations = base_annotations(under, "" if base is None else base.digest)
+    if target.divided:
+        annotations = (*annotations, (LAYERS, target.divided))
     descriptor = store_image(
         store,
         target.name,
         layers,
         config._replace(created=created, start=start),
-        base_annotations(under, "" if base is None else base.digest),
+        tuple(sorted(annotations)),
     )
     return LayeredImage(target.name, descriptor.digest, under, tuple(reports))
 

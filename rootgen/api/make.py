@@ -51,7 +51,8 @@ class MakeRequest(NamedTuple):
 
     ``records`` brings what scanners read of packages. ``base`` and ``tag``
     are names of images in the store at ``store``; ``base`` may be a path
-    instead.
+    instead. The image has one layer over its base, or as many as ``layers``
+    (not 0) at most.
     """
 
     programs: tuple[str, ...] = ()
@@ -69,6 +70,7 @@ class MakeRequest(NamedTuple):
     store: str = ""
     compress: str = "gzip"
     records: bool = False
+    layers: int = 0
 
 
 class MakeResult(NamedTuple):
@@ -196,7 +198,10 @@ def _tagged(request: MakeRequest) -> Tagged:
 
     words = (*(f"-f {one}" for one in request.profiles), *request.programs)
     created_by = " ".join(("rootgen make", *words))
-    return Tagged(request.tag, request.store, created_by, request.compress, request.epoch or 0)
+    epoch = request.epoch or 0
+    return Tagged(
+        request.tag, request.store, created_by, request.compress, epoch, request.layers
+    )  # fmt: skip
 
 
 def plan_of(
@@ -309,6 +314,8 @@ def foreign_machine(closure: Closure) -> str:
 def _check(request: MakeRequest) -> None:
     if not (request.programs or request.profiles or request.add):
         raise UsageError("nothing to make: name a program, or a profile with -f")
+    if request.layers and not request.tag:
+        raise UsageError("layers are of an image: name it with -t")
     if not (request.out or request.tag or request.dry_run):
         raise UsageError("where to? name the directory with --out, or use --dry-run")
     if request.tag:

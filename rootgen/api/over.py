@@ -68,13 +68,17 @@ def base_digest(base: Base) -> str:
 
 
 class Tagged(NamedTuple):
-    """What an image is to be called, in which store, and what its history says of its layer."""
+    """What an image is to be called, in which store, and what its history says of its layer.
+
+    ``layers`` is how many that is to be divided into; 0: it is one.
+    """
 
     name: str
     store: str
     created_by: str
     compress: str = "gzip"
     epoch: int = 0
+    layers: int = 0
 
 
 def store_made(
@@ -87,9 +91,18 @@ def store_made(
     progress: Progress | None = None,
 ) -> LayeredImage:
     """Store what was made over ``opened`` as an image; raise ImageError, UsageError."""
-    under = base_steps(opened)
-    step = Step(made.plan, Sources(made.increment.root, host).open, tagged.created_by)
-    return store_steps(tagged, opened, (*under, step), made.base, start, progress=progress)
+    steps: tuple[Step, ...] = (step_of(made, host, tagged.created_by),)
+    divided = ""
+    if tagged.layers:
+        from rootgen.api.splitting import divide
+
+        (steps,), divided = divide(tagged.store, [tagged.name], steps, tagged.layers)
+    return store_steps(tagged, opened, steps, made.base, start, divided, progress=progress)
+
+
+def step_of(made: Made, host: Sysroot, created_by: str) -> Step:
+    """Return what was made as a layer to be."""
+    return Step(made.plan, Sources(made.increment.root, host).open, created_by)
 
 
 def store_steps(
@@ -98,18 +111,20 @@ def store_steps(
     steps: Sequence[Step],
     whole: Base,
     start: ImageConfig,
+    divided: str = "",
     *,
     progress: Progress | None = None,
 ) -> LayeredImage:
-    """Store an image of ``steps``, which begin with ``base_steps(opened)``; raise as above."""
+    """Store an image of ``steps`` over ``opened``, together ``whole``; raise as above."""
     name = str(parse_reference(tagged.name))
     target = Target(
-        name, whole.plan, whole.programs, whole.root, start, tagged.compress, tagged.epoch
+        name, whole.plan, whole.programs, whole.root, start, tagged.compress, tagged.epoch, divided
     )  # fmt: skip
-    count = len(base_steps(opened))
+    under = base_steps(opened)
     with Store.open_or_make(tagged.store) as store, store.adding():
         image = None if opened is None else opened.image
-        return store_layers(store, target, image, steps, base_steps=count, progress=progress)
+        every = (*under, *steps)
+        return store_layers(store, target, image, every, base_steps=len(under), progress=progress)
 
 
 def base_steps(opened: OpenedBase | None) -> tuple[Step, ...]:

@@ -5,25 +5,29 @@ from __future__ import annotations
 import os
 import sys
 
-from rootgen.api.build import BuildRequest, BuildResult
-from rootgen.api.build import build as build_image
+from rootgen.api.build import BuildRequest, BuildResult, build_together
 from rootgen.cli.command import Command, Option, OptionError, flag
 from rootgen.cli.epoch import source_date_epoch
-from rootgen.cli.layers import RECORDS, image_json, image_lines
+from rootgen.cli.layers import LAYERS, RECORDS, image_json, image_lines
 from rootgen.cli.output import write_json, write_lines, write_notes
 from rootgen.cli.store import STORE, store_path
 from rootgen.image.compress import COMPRESSIONS
+from rootgen.named import TYPE_CHECKING
 from rootgen.report.progress import ProgressLine
 from rootgen.report.words import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def build(  # noqa: PLR0913 - one parameter for each option
     profiles: tuple[str, ...],
-    tag: str,
+    tags: tuple[str, ...],
     base: str,
     sysroot: str,
     compress: str,
     store: str,
+    layers: int,
     *,
     bare: bool,
     records: bool,
@@ -35,38 +39,66 @@ def build(  # noqa: PLR0913 - one parameter for each option
     \b
       rootgen build -f server.yaml -t server:1
       rootgen build -f tools.yaml --base base:1 -t tools:1
+      rootgen build -f server.yaml --layers 10 -t server:1
+      rootgen build -f a.yaml -t a:1 -f b.yaml -t b:1 --layers 10
 
     What the profile brings outside of its layers is the first; each brings
     what those beneath it lack. One that is the same as before is not packed
     again. The same inputs give the same image, whoever builds it; its time
     is SOURCE_DATE_EPOCH, or 1970.
+
+    With --layers the image is divided anew: the C library, libraries,
+    programs, the largest files alone. With -t given again, the profiles are
+    as many, and an image each: their layers are those that they share.
     """
-    if not tag:
-        raise OptionError("what is the image called? -t NAME:TAG")
-    request = BuildRequest(
-        profiles=profiles,
-        tag=tag,
-        store=store_path(store),
-        base=base,
-        sysroot=sysroot,
-        bare=bare,
-        allow_missing=allow_missing,
-        compress=compress,
-        epoch=source_date_epoch(os.environ),
-        records=records,
-    )
+    requests = [
+        BuildRequest(
+            profiles=own,
+            tag=tag,
+            store=store_path(store),
+            base=base,
+            sysroot=sysroot,
+            bare=bare,
+            allow_missing=allow_missing,
+            compress=compress,
+            epoch=source_date_epoch(os.environ),
+            records=records,
+            layers=layers,
+        )
+        for own, tag in _images(profiles, tags)
+    ]
     with ProgressLine(sys.stderr, os.environ) as progress:
-        result = build_image(request, progress=progress)
+        results = build_together(requests, progress=progress)
     if as_json:
-        write_json({"rootgen": 1, "command": "build", **image_json(result.image), **_told(result)})
+        images = [_image_json(one) for one in results]
+        document = images[0] if len(tags) == 1 else {"images": images}
+        write_json({"rootgen": 1, "command": "build", **document})
         return
-    write_notes(printable(f"{one.path}: {one.why}") for one in result.skipped)
-    write_notes(printable(f"replaces {one.path}: {one.why}") for one in result.exchanged)
-    write_lines(image_lines(result.image))
+    for result in results:
+        write_notes(printable(f"{one.path}: {one.why}") for one in result.skipped)
+        write_notes(printable(f"replaces {one.path}: {one.why}") for one in result.exchanged)
+        write_lines(image_lines(result.image))
 
 
-def _told(result: BuildResult) -> dict[str, object]:
+def _images(
+    profiles: tuple[str, ...], tags: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Give each image: all profiles as one, or one for each."""
+    if not tags:
+        raise OptionError("what is the image called? -t NAME:TAG")
+    if len(tags) == 1:
+        yield profiles, tags[0]
+    elif len(tags) != len(profiles):
+        raise OptionError(f"{len(tags)} images of {len(profiles)} profiles: -f and -t for each")
+    elif len(set(tags)) < len(tags):
+        raise OptionError("two images of one name: -t and another for each")
+    else:
+        yield from (((profile,), tag) for profile, tag in zip(profiles, tags, strict=True))
+
+
+def _image_json(result: BuildResult) -> dict[str, object]:
     return {
+        **image_json(result.image),
         "replaced": [{"path": one.path, "why": one.why} for one in result.exchanged],
         "skipped": [{"path": one.path, "what": one.why} for one in result.skipped],
     }
@@ -81,7 +113,10 @@ COMMAND = Command(
             ("-f", "--profile"), "profiles", metavar="PROFILE", multiple=True,
             help="A shipped profile or a YAML file; - reads standard input.",
         ),
-        Option(("-t", "--tag"), "tag", metavar="NAME:TAG", help="What the image is called."),
+        Option(
+            ("-t", "--tag"), "tags", metavar="NAME:TAG", multiple=True,
+            help="What the image is called.",
+        ),
         Option(
             ("--base",), "base", metavar="BASE",
             help="Begin with BASE: an image of the store, a directory, a tarball or a squashfs.",
@@ -95,6 +130,7 @@ COMMAND = Command(
             default="gzip", shown=True,
             help="Compress with every core; the bytes are the same on any number.",
         ),
+        LAYERS,
         STORE,
         flag("--bare", "Bring no shipped profile for programs known to one."),
         RECORDS,

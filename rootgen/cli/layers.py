@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rootgen.cli.command import flag
+from rootgen.cli.command import Option, flag
 from rootgen.cli.store import short_digest
 from rootgen.named import TYPE_CHECKING
 from rootgen.report.words import count_words, printable, size_words
@@ -16,6 +16,11 @@ RECORDS = flag(
     "--records",
     "Bring what scanners read: the distribution, the packages and their licences.",
 )
+LAYERS = Option(
+    ("--layers",), "layers", metavar="N", kind="int", least=1, most=100, default=0,
+    help="Divide what is not the base's into N layers at most, that stay the same from build to "
+    "build and are shared.",
+)  # fmt: skip
 
 
 def image_json(image: LayeredImage) -> dict[str, object]:

@@ -9,7 +9,7 @@ from rootgen.api.make import MakeRequest, MakeResult, foreign_machine
 from rootgen.api.make import make as make_tree
 from rootgen.cli.command import Argument, Command, Option, flag, invalid_value
 from rootgen.cli.epoch import source_date_epoch
-from rootgen.cli.layers import RECORDS, image_json
+from rootgen.cli.layers import LAYERS, RECORDS, image_json
 from rootgen.cli.output import output_palette, write_json, write_lines
 from rootgen.cli.store import STORE, store_path
 from rootgen.report.make import Remark, make_json, plan_lines, summary_lines
@@ -32,6 +32,7 @@ def make(  # noqa: PLR0913 - one parameter for each option
     base: str,
     tag: str,
     store: str,
+    layers: int,
 ) -> None:
     """Write the smallest root file system that runs each PROGRAM.
 
@@ -66,6 +67,7 @@ def make(  # noqa: PLR0913 - one parameter for each option
         base=base,
         tag=tag,
         store=store_path(store) if base or tag else "",
+        layers=layers,
     )
     with ProgressLine(sys.stderr, os.environ) as progress:
         result = make_tree(request, progress=progress)
@@ -139,6 +141,7 @@ COMMAND = Command(
             ("-t", "--tag"), "tag", metavar="NAME:TAG",
             help="Make an image of it in the store: the base's layers, and one more.",
         ),
+        LAYERS,
         STORE,
         flag("--bare", "Bring no shipped profile for programs known to one."),
         RECORDS,
