@@ -3,12 +3,13 @@
 Usage: ``python -m benchmarks.layering [--json]``, on a Debian. Nothing is
 written: Plans of images of this machine's programs are divided by each scheme
 and compared. A layer's size is that of its files, each compressed by itself
-(zlib, level 6); layers of the same files are stored, and sent, once.
+(zlib, level 6); layers of the same files are stored, and sent, once. Manifests,
+directories and requests do not count.
 
 An update is that of one Debian source package: each of its files changes. How
 often that happens is what Debian counts itself, the N of ``+debVuN`` in the
-package's version. Schemes that need packages are told them from dpkg; ours
-does without.
+package's version. What is of which package, dpkg says; and of what Python
+compiled at installation, where its source is.
 """
 
 from __future__ import annotations
@@ -24,11 +25,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rootgen import MakeRequest, make
 from rootgen.layer.split import split
-from rootgen.plan.entry import EntryKind, FromHost, FromSysroot, Inline, ReasonKind
+from rootgen.plan.entry import FromHost, FromSysroot, Inline, ReasonKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from rootgen.layer.split import Part
     from rootgen.plan.entry import Entry
     from rootgen.plan.plan import Plan
 
@@ -116,9 +118,14 @@ def images(application: str) -> list[Image]:
             if entry.sha256 not in sizes:
                 sizes[entry.sha256] = len(zlib.compress(_content(entry), 6))
             files[entry.path] = File(entry.path, entry.sha256, sizes[entry.sha256])
-        found = {path: owners[path] for path in files if path in owners}
+        found = {path: owners[_listed(path)] for path in files if _listed(path) in owners}
         made.append(Image(name, plan, files, found))
     return made
+
+
+def _listed(path: str) -> str:
+    """Return what dpkg lists: of what Python compiled at installation, the source."""
+    return re.sub(r"/__pycache__/([^/]+)\.cpython-\d+\.pyc$", r"/\1.py", path)
 
 
 def _content(entry: Entry) -> bytes:
@@ -148,18 +155,29 @@ def layer_per_file(built: Sequence[Image], count: int) -> list[list[Layer]]:
 
 def ours(built: Sequence[Image], count: int) -> list[list[Layer]]:
     """Divide each image by itself, as ``make --layers`` does."""
-    return [_layers(image, split([image.plan], [image.name], count)[0]) for image in built]
+    return [
+        _layers(one, split([one.plan], [""], count, origins=[_origins(one)])[0]) for one in built
+    ]
+
+
+def ours_by_files(built: Sequence[Image], count: int) -> list[list[Layer]]:
+    """Divide each image by itself, where no database says what files are of one package."""
+    return [_layers(image, split([image.plan], [""], count)[0]) for image in built]
 
 
 def ours_together(built: Sequence[Image], count: int) -> list[list[Layer]]:
     """Divide them together, as ``build --layers`` does of several."""
-    divided = split([one.plan for one in built], [one.name for one in built], count)
+    plans, names = [one.plan for one in built], [one.name for one in built]
+    divided = split(plans, names, count, origins=[_origins(one) for one in built])
     return [_layers(image, parts) for image, parts in zip(built, divided, strict=True)]
 
 
-def _layers(image: Image, parts: Iterable[object]) -> list[Layer]:
-    plans: list[Plan] = [part.plan for part in parts]  # type: ignore[attr-defined]
-    return _whole(frozenset(image.files[one.path] for one in plan.files()) for plan in plans)
+def _origins(image: Image) -> dict[str, str]:
+    return {path: one.source for path, one in image.owners.items()}
+
+
+def _layers(image: Image, parts: Iterable[Part]) -> list[Layer]:
+    return _whole(frozenset(image.files[one.path] for one in part.plan.files()) for part in parts)
 
 
 def _whole(layers: Iterable[Layer]) -> list[Layer]:
@@ -288,8 +306,9 @@ def rows(built: Sequence[Image]) -> list[Row]:
     schemes: list[tuple[str, Scheme]] = [
         ("by popularity (Nix)", by_popularity),
         ("by origin (apko)", by_origin),
-        ("rootgen, each by itself", ours),
-        ("rootgen, all together", ours_together),
+        ("rootgen, no database of packages", ours_by_files),
+        ("rootgen", ours),
+        ("rootgen, built together", ours_together),
     ]
     for count in _COUNTS:
         made += [measure(built, name, scheme(built, count)) for name, scheme in schemes]

@@ -92,11 +92,13 @@ def build_together(
     resolved = [_resolved(request, progress) for request in requests]
     steps, divided, store = [one.steps for one in resolved], "", requests[0].store
     if requests[0].layers:
-        from rootgen.api.splitting import divide
+        from rootgen.api.splitting import Whole, divide
 
-        contents = [one.steps[0] for one in resolved]
-        tags = [request.tag for request in requests]
-        images, divided = divide(store, tags, contents, requests[0].layers)
+        wholes = [
+            Whole(request.tag, one.steps[0], open_sysroot(request.sysroot))
+            for request, one in zip(requests, resolved, strict=True)
+        ]
+        images, divided = divide(store, wholes, requests[0].layers)
         steps = list(images)
     return tuple(
         _stored(request, one, own, divided, progress)

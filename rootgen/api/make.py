@@ -176,7 +176,8 @@ def _make_over(
         )
         notes, out = written.notes, request.out
     if request.tag and not request.dry_run:
-        stored = over.store_made(_tagged(request), opened, made, image, host, progress=progress)
+        roots = (sysroot, host)
+        stored = over.store_made(_tagged(request), opened, made, image, roots, progress=progress)
     manifest = manifest_of(programs, plan, image, digest)
     return MakeResult(
         plan, increment.assembly.closure, manifest, manifest.digest, out, notes,

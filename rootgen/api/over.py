@@ -86,17 +86,22 @@ def store_made(
     opened: OpenedBase | None,
     made: Made,
     start: ImageConfig,
-    host: Sysroot,
+    sysroots: tuple[Sysroot, Sysroot],
     *,
     progress: Progress | None = None,
 ) -> LayeredImage:
-    """Store what was made over ``opened`` as an image; raise ImageError, UsageError."""
+    """Store what was made over ``opened`` as an image; raise ImageError, UsageError.
+
+    ``sysroots`` are the one that was read, and the host.
+    """
+    sysroot, host = sysroots
     steps: tuple[Step, ...] = (step_of(made, host, tagged.created_by),)
     divided = ""
     if tagged.layers:
-        from rootgen.api.splitting import divide
+        from rootgen.api.splitting import Whole, divide
 
-        (steps,), divided = divide(tagged.store, [tagged.name], steps, tagged.layers)
+        whole = Whole(tagged.name, steps[0], sysroot)
+        (steps,), divided = divide(tagged.store, [whole], tagged.layers)
     return store_steps(tagged, opened, steps, made.base, start, divided, progress=progress)
 
 

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import re
+
 from rootgen.api.images import image_in
 from rootgen.api.layered import LAYER, LAYERS, Step
-from rootgen.errors import ImageError, LayerError, PlanError, SysrootError
+from rootgen.errors import ImageError, SysrootError
 from rootgen.image.reference import Reference, parse_reference
-from rootgen.image.stack import read_layer
 from rootgen.image.store import Store
-from rootgen.layer.read import Whiteout
-from rootgen.layer.split import NOTHING, Previous, split
+from rootgen.layer.split import split
 from rootgen.named import TYPE_CHECKING, NamedTuple
-from rootgen.plan.manifest import MANIFEST_PATH
-from rootgen.plan.manifest_reader import parse_manifest
-from rootgen.rootfs.kept import Kept
+from rootgen.plan.entry import FromSysroot
+from rootgen.sysroot.owner import databases, owners_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rootgen.api.images import Image
+    from rootgen.plan.plan import Plan
+    from rootgen.sysroot.port import Sysroot
 
-_LARGEST_MANIFEST = 512 << 20
+# What Python compiled at installation, which no package lists (PEP 3147).
+_COMPILED = re.compile(r"/__pycache__/([^/]+)\.[a-z]+-\d+(\.opt-\d)?\.pyc$")
+
+
+class Whole(NamedTuple):
+    """What an image called ``tag`` is to have over its base, read from ``sysroot``."""
+
+    tag: str
+    step: Step
+    sysroot: Sysroot
 
 
 class Divided(NamedTuple):
@@ -30,45 +40,64 @@ class Divided(NamedTuple):
     how: str
 
 
-def divide(store: str, tags: Sequence[str], steps: Sequence[Step], count: int) -> Divided:
-    """Divide each of ``steps``, what the images ``tags`` are to have, into ``count`` at most.
+def divide(store: str, wholes: Sequence[Whole], count: int) -> Divided:
+    """Divide each of ``wholes``, images built together, into ``count`` layers at most.
 
-    Of images that were divided so before (the same tag's, else the last one
-    of that name in the store) what did not change stays in its layer.
-    Raises ImageError where the store cannot be read.
+    Of images that were divided so before (of the same tag, else the last one
+    of that name in the store) what there was stays in its layer. Raises
+    ImageError where the store cannot be read.
     """
-    references = [parse_reference(tag) for tag in tags]
+    references = [parse_reference(one.tag) for one in wholes]
     names = [one.name for one in references]
     if len(set(names)) < len(names):
         names = [str(one) for one in references]
     how = f"{count} {','.join(names)}" if len(names) > 1 else str(count)
-    previous = _previous(store, references, how)
-    parts = split([one.plan for one in steps], names, count, previous)
+    plans = [one.step.plan for one in wholes]
+    origins = [_origins(one.step.plan, one.sysroot) for one in wholes]
+    parts = split(plans, names, count, _previous(store, references, how), origins)
     images = tuple(
         tuple(
-            Step(part.plan, step.open, f"{step.created_by} ({part.words})", part.label)
+            one.step._replace(
+                plan=part.plan,
+                created_by=f"{one.step.created_by} ({part.words})",
+                label=" ".join(sorted(part.units)),
+            )
             for part in own
         )
-        for step, own in zip(steps, parts, strict=True)
+        for one, own in zip(wholes, parts, strict=True)
     )
     return Divided(images, how)
 
 
-def _previous(path: str, references: Sequence[Reference], how: str) -> Previous:
-    labels: set[str] = set()
-    paths: set[str] = set()
+def _origins(plan: Plan, sysroot: Sysroot) -> Mapping[str, str]:
+    """Return what the packages that files are of were built from, where a database says it."""
+    listed = {
+        entry.path: _COMPILED.sub(r"/\1.py", entry.path)
+        for entry in plan.files()
+        if isinstance(entry.content, FromSysroot)
+    }
+    try:
+        owners = owners_of(databases(sysroot), listed.values())
+        packages = {path: owner.package() for path, owner in owners.items()}
+    except SysrootError:
+        return {}  # what nobody may read, or is broken, tells nothing; nothing depends on it
+    sources = {path: one.source or one.name for path, one in packages.items()}
+    return {path: sources[source] for path, source in listed.items() if source in sources}
+
+
+def _previous(
+    path: str, references: Sequence[Reference], how: str
+) -> tuple[tuple[frozenset[str], ...], ...]:
+    """Return what units each layer of the predecessors has; nothing unless all of them are."""
+    found = []
     with Store.open_or_make(path) as store:
         for reference in references:
             image = _predecessor(store, reference)
             if image is None or dict(image.manifest.annotations).get(LAYERS) != how:
-                return NOTHING
-            for layer in image.manifest.layers:
-                labels.add(dict(layer.annotations).get(LAYER, ""))
-            try:
-                paths |= _paths(store, image)
-            except (ImageError, LayerError, PlanError, SysrootError):
-                return NOTHING  # it is as if there were none: what is made now is whole
-    return Previous(frozenset(labels), frozenset(paths))
+                return ()
+            labels = [dict(one.annotations).get(LAYER, "") for one in image.manifest.layers]
+            found.append(tuple(frozenset(label.split(" ")) for label in labels if label))
+    return tuple(found)
 
 
 def _predecessor(store: Store, reference: Reference) -> Image | None:
@@ -82,15 +111,3 @@ def _predecessor(store: Store, reference: Reference) -> Image | None:
         except ImageError:
             continue
     return None
-
-
-def _paths(store: Store, image: Image) -> set[str]:
-    """Return the paths that an image's own manifest names, which its last layer holds."""
-    kept = Kept()
-    archive = read_layer(store, image.manifest.layers[-1], image.config.diff_ids[-1], kept.keep)
-    kept.settle(archive)
-    for member in archive.members:
-        if not isinstance(member, Whiteout) and member.entry.path == MANIFEST_PATH:
-            with kept.open(member.entry.sha256) as file:
-                return set(parse_manifest(file.pread(_LARGEST_MANIFEST, 0)).plan)
-    raise PlanError(f"{image.name} has no manifest in its last layer")

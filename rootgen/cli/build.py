@@ -47,9 +47,9 @@ def build(  # noqa: PLR0913 - one parameter for each option
     again. The same inputs give the same image, whoever builds it; its time
     is SOURCE_DATE_EPOCH, or 1970.
 
-    With --layers the image is divided anew: the C library, libraries,
-    programs, the largest files alone. With -t given again, the profiles are
-    as many, and an image each: their layers are those that they share.
+    With --layers the image is divided anew: what changes together is in one
+    layer, the largest by itself. With -t given again, the profiles are as
+    many, and an image each: they are divided into layers that they share.
     """
     requests = [
         BuildRequest(

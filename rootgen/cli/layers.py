@@ -18,8 +18,8 @@ RECORDS = flag(
 )
 LAYERS = Option(
     ("--layers",), "layers", metavar="N", kind="int", least=1, most=100, default=0,
-    help="Divide what is not the base's into N layers at most, that stay the same from build to "
-    "build and are shared.",
+    help="Divide what the base lacks into N layers at most, that other images share and an update "
+    "leaves as they are.",
 )  # fmt: skip
 
 

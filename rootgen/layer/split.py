@@ -1,110 +1,102 @@
 """Plans divided into layers that are shared by images, and stay as they are from build to build.
 
 What cannot be parted is an *atom*: a file, its other names, the symbolic links
-that lead to it, with the directories that they are in. Atoms that are for the
-same (``role``) and that the same images have are a *group*. Groups become
-layers, then the largest atoms alone, as long as there is room; what is left of
-an image is its last layer. docs/layering.md argues why.
+that lead to it, with the directories that they are in. Atoms that change
+together (``unit``) and that the same images have are a *unit*. There are more
+units than an image can have layers: two layers become one, again and again,
+each time the two that cost least together, in bytes stored and bytes sent
+again. docs/layering.md argues why.
 """
 
 from __future__ import annotations
 
 import os
+from itertools import combinations
 
-from rootgen.layer.role import Role, role_of
+from rootgen.layer.unit import Unit, unit_of
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.plan.entry import EntryKind, ReasonKind
 from rootgen.plan.plan import Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from rootgen.plan.entry import Entry
 
-# A layer costs its directories again and a request of its own: smaller files are not worth it.
-_LARGE = 256 << 10
-_REST = "rest"
+    Previous = Sequence[Sequence[frozenset[str]]]
+
+# Of an image's layers, so many of the lightest are tried with each other.
+_TRIED = 24
+# What a unit that is a layer by itself is worth, in times that its bytes are sent: an image that is
+# not known here may have the same. Measured (docs/layering.md).
+_BY_ITSELF = 10
+_TOLD = 3
 
 
 class Part(NamedTuple):
-    """What one layer is to hold: ``label`` names it from build to build, ``words`` for people."""
+    """What one layer is to hold: ``units`` name it from build to build, ``words`` for people."""
 
-    label: str
+    units: frozenset[str]
     words: str
     plan: Plan
 
 
-class Previous(NamedTuple):
-    """How it was divided before: the labels of the layers, and the paths that were there."""
+class _Piece(NamedTuple):
+    """A unit as it is in some of the images; ``atoms`` are the paths of its files."""
 
-    labels: frozenset[str] = frozenset()
-    paths: frozenset[str] = frozenset()
-
-
-NOTHING = Previous()
-
-
-class _Atom(NamedTuple):
-    """``path`` is its file's first name; ``images`` are the Plans that have the same, by index."""
-
-    path: str
-    role: Role
-    images: tuple[int, ...]
+    name: str
+    atoms: tuple[str, ...]
     size: int
+    rate: int
 
 
 class _Layer(NamedTuple):
-    """A layer that there may be; ``alone``: it is one large file's."""
+    """Pieces that ``images`` (indexes) have as one; ``fresh``: there was none of it before."""
 
-    label: str
-    words: str
-    atoms: tuple[_Atom, ...]
-    alone: bool = False
+    pieces: tuple[_Piece, ...]
+    images: frozenset[int]
+    fresh: bool
+    size: int
+    rate: int
 
-    @property
-    def images(self) -> tuple[int, ...]:
-        return self.atoms[0].images
-
-    @property
-    def role(self) -> Role:
-        return self.atoms[0].role
-
-    @property
-    def size(self) -> int:
-        return sum(atom.size for atom in self.atoms)
-
-    @property
-    def weight(self) -> int:
-        """The bytes that images share by it; of a file alone, all that need not be sent again."""
-        return self.size * (len(self.images) - (not self.alone))
+    def name(self) -> tuple[str, ...]:
+        """Return what orders layers that are otherwise alike."""
+        return tuple(piece.name for piece in self.pieces)
 
 
 def split(
-    plans: Sequence[Plan], names: Sequence[str], count: int, previous: Previous = NOTHING
+    plans: Sequence[Plan],
+    names: Sequence[str],
+    count: int,
+    previous: Previous = (),
+    origins: Sequence[Mapping[str, str]] = (),
 ) -> tuple[tuple[Part, ...], ...]:
     """Return for each of ``plans`` its parts, ``count`` of them at most, the lowest first.
 
     The plans are images to be built together, called ``names``; their files
-    have digests. The parts of a plan unite to it, and share nothing but
+    have digests. ``origins`` says of each plan's files what each was built
+    from, as far as that is known; ``previous`` what units each layer had
+    before. The parts of a plan unite to it, and share nothing but
     directories; each has the directories that its entries are in. Where one
-    file's content changed since ``previous``, and no path, one part differs.
+    file's content changed, one part differs.
     """
     divided = [_atoms(plan) for plan in plans]
-    atoms = _united(plans, divided)
-    layers = [*_groups(atoms, names), *_alone(atoms, names, previous)]
-    layers.sort(key=lambda one: _urgency(one, previous))
-    chosen = _chosen(layers, [count - 1] * len(plans))
+    pieces = _pieces(plans, names, divided, origins or [{}] * len(plans))
+    layers = _few(_begun(pieces, previous), len(plans), count)
+    # An engine unpacks anew what lies over a layer that changed.
+    layers.sort(key=lambda one: (-len(one.images), one.rate, one.name()))
     return tuple(
-        tuple(_parts(index, plan, own, chosen))
+        tuple(_part(one, plan, own) for one in layers if index in one.images)
         for index, (plan, own) in enumerate(zip(plans, divided, strict=True))
     )
 
 
 def _atoms(plan: Plan) -> dict[str, list[Entry]]:
-    """Return what cannot be parted, by the path of its file; directories are of none."""
+    """Return what cannot be parted, by the path of its file; a directory if nothing is in it."""
     atoms: dict[str, list[Entry]] = {}
+    above = {entry.path.rpartition("/")[0] or "/" for entry in plan.entries() if entry.path != "/"}
     for entry in plan.entries():
-        if entry.kind is not EntryKind.DIRECTORY:
+        if entry.kind is not EntryKind.DIRECTORY or entry.path not in above:
             atoms.setdefault(_file_of(entry, plan), []).append(entry)
     return atoms
 
@@ -127,23 +119,38 @@ def _file_of(entry: Entry, plan: Plan) -> str:
     return entry.path
 
 
-def _united(plans: Sequence[Plan], divided: Sequence[dict[str, list[Entry]]]) -> list[_Atom]:
-    """Return the atoms of all plans, each once for all that have the same."""
+def _pieces(
+    plans: Sequence[Plan],
+    names: Sequence[str],
+    divided: Sequence[dict[str, list[Entry]]],
+    origins: Sequence[Mapping[str, str]],
+) -> dict[_Piece, frozenset[int]]:
+    """Return the units of all plans, and which plans have each."""
+    # Reasons are no part of a layer's bytes; where content comes from is said by its digest.
     same: dict[tuple[str, tuple[Entry, ...]], list[int]] = {}
     for index, (plan, atoms) in enumerate(zip(plans, divided, strict=True)):
         for path, entries in atoms.items():
             whole = (*entries, *_above(entries, plan))
             key = tuple(one._replace(reasons=(), content=None) for one in whole)
             same.setdefault((path, key), []).append(index)
-    united = []
+    units: dict[tuple[Unit, tuple[int, ...]], list[tuple[str, int]]] = {}
     for (path, key), images in same.items():
-        role = min(_role(path, divided[index][path]) for index in images)
-        united.append(_Atom(path, role, tuple(images), sum(one.size for one in key)))
-    return united
+        files = ((index, _main(path, divided[index][path])) for index in images)
+        unit = min(unit_of(one, origins[index].get(path, "")) for index, one in files)
+        size = sum(one.size for one in key)
+        units.setdefault((unit, tuple(images)), []).append((path, size))
+    pieces = {}
+    for (unit, whose), members in units.items():
+        at = f"@{','.join(names[index] for index in whose)}" if len(names) > 1 else ""
+        paths = tuple(path for path, _ in members)
+        piece = _Piece(f"{unit.name}{at}", paths, sum(size for _, size in members), unit.rate)
+        pieces[piece] = frozenset(whose)
+    return pieces
 
 
-def _role(path: str, entries: Sequence[Entry]) -> Role:
-    return role_of(next((one for one in entries if one.path == path), entries[0]))
+def _main(path: str, entries: Sequence[Entry]) -> Entry:
+    """Return the file of an atom; where that is not in the Plan, what names it."""
+    return next((one for one in entries if one.path == path), entries[0])
 
 
 def _above(entries: Iterable[Entry], plan: Plan) -> list[Entry]:
@@ -161,90 +168,95 @@ def _above(entries: Iterable[Entry], plan: Plan) -> list[Entry]:
     return list(above.values())
 
 
-def _groups(atoms: Iterable[_Atom], names: Sequence[str]) -> Iterator[_Layer]:
-    """Give what is for the same, and what the same images have; one's own files are the rest."""
-    groups: dict[tuple[Role, tuple[int, ...]], list[_Atom]] = {}
-    for atom in atoms:
-        if atom.role is not Role.OWN or len(atom.images) > 1:
-            groups.setdefault((atom.role, atom.images), []).append(atom)
-    for (role, images), members in groups.items():
-        whose = _whose(images, names)
-        words = f"{role.words} of {whose}" if whose else role.words
-        yield _Layer(f"{role.name.lower()}:{whose}", words, tuple(members))
+def _layer(pieces: Iterable[_Piece], images: frozenset[int], *, fresh: bool) -> _Layer:
+    ordered = tuple(sorted(pieces))
+    size = sum(piece.size for piece in ordered)
+    return _Layer(ordered, images, fresh, size, sum(piece.rate for piece in ordered))
 
 
-def _whose(images: Sequence[int], names: Sequence[str]) -> str:
-    """Say which of several images a layer is of."""
-    return ",".join(names[index] for index in images) if len(names) > 1 else ""
+def _begun(pieces: dict[_Piece, frozenset[int]], previous: Previous) -> list[_Layer]:
+    """Return the layers as they were, of what is still there, and each other unit by itself."""
+    named = {piece.name: piece for piece in pieces}
+    left = {piece: set(images) for piece, images in pieces.items()}
+    had: dict[frozenset[str], set[int]] = {}
+    for index, layers in enumerate(previous):
+        for units in layers:
+            had.setdefault(units, set()).add(index)
+    begun = []
+    for units, images in sorted(had.items(), key=lambda pair: sorted(pair[0])):
+        there = [named[name] for name in units if name in named]
+        there = [piece for piece in there if images <= left[piece]]
+        for piece in there:
+            left[piece] -= images
+        if there:
+            begun.append(_layer(there, frozenset(images), fresh=False))
+    rest = ((piece, frozenset(images)) for piece, images in left.items() if images)
+    return [*begun, *(_layer((piece,), images, fresh=True) for piece, images in rest)]
 
 
-def _alone(atoms: Iterable[_Atom], names: Sequence[str], previous: Previous) -> Iterator[_Layer]:
-    """Give large files; of those that were there before, only what was alone then.
+def _few(layers: list[_Layer], images: int, count: int) -> list[_Layer]:
+    """Return the layers, of which those that cost least together are one, until they are few."""
+    # Of several images it is known what they share.
+    worth = _BY_ITSELF if images == 1 else 0
+    while True:
+        counts = [sum(index in one.images for one in layers) for index in range(images)]
+        over = frozenset(index for index in range(images) if counts[index] > count)
+        if not over:
+            return layers
+        most = max(sorted(over), key=lambda index: counts[index])
+        pairs = _pairs([one for one in layers if most in one.images])
+        first, second = min(
+            pairs, key=lambda pair: (_cost(pair, over, worth), *(one.name() for one in pair))
+        )
+        layers = list(_joined(layers, first, second, over))
 
-    Not those of the C library: its files change together, and are worth one layer.
+
+def _pairs(layers: list[_Layer]) -> Iterator[tuple[_Layer, _Layer]]:
+    """Give the pairs to choose from: those of the lightest; what is new joins what there was."""
+    layers.sort(key=lambda one: (one.size * one.rate, one.name()))
+    fresh = [one for one in layers if one.fresh]
+    if fresh and len(fresh) < len(layers):
+        return ((one, other) for one in fresh[:_TRIED] for other in layers if one != other)
+    return combinations(layers[:_TRIED], 2)
+
+
+def _cost(pair: tuple[_Layer, _Layer], over: frozenset[int], worth: int) -> float:
+    """Return how many bytes more it takes if two are one, for each layer that there is less.
+
+    A layer is stored once, and sent again each time that one of its units changes.
     """
-    for atom in atoms:
-        if atom.role is Role.LIBC:
-            continue
-        label = f"file:{_whose(atom.images, names)}:{atom.path}"
-        fresh = atom.size >= _LARGE and atom.path not in previous.paths
-        # A label is JSON, which others read: no name that is not UTF-8.
-        if (fresh or label in previous.labels) and atom.path.isprintable():
-            yield _Layer(label, atom.path, (atom,), alone=True)
+    first, second = pair
+    both = first.images & second.images & over
+    more = (first.size + second.size) * (1 + first.rate + second.rate)
+    for one in pair:
+        if one.images == both:
+            more -= one.size * (1 + one.rate)
+        if len(one.pieces) == 1:
+            more += one.size * worth
+    return more / len(both)
 
 
-def _urgency(one: _Layer, previous: Previous) -> tuple[bool, int, int, int, str]:
-    """Return what layers are chosen by: as before; groups, files, small groups; what saves most."""
-    kind = 1 if one.alone else 2 * (one.size < _LARGE)
-    return one.label not in previous.labels, kind, -one.weight, one.role, one.label
-
-
-def _chosen(layers: Iterable[_Layer], room: list[int]) -> list[_Layer]:
-    """Return the layers that there is room for in all their images, without what is elsewhere.
-
-    A file is not taken from a group of which it is all that is left.
-    """
-    groups: dict[tuple[Role, tuple[int, ...]], set[_Atom]] = {}
-    taken: set[_Atom] = set()
-    chosen: list[_Layer] = []
+def _joined(
+    layers: Iterable[_Layer], first: _Layer, second: _Layer, over: frozenset[int]
+) -> Iterator[_Layer]:
+    """Give the layers with two of them one, in those images that have both and too many."""
+    both = first.images & second.images & over
     for one in layers:
-        key = (one.role, one.images)
-        left = groups.get(key, set()) - taken if one.alone else set(one.atoms) - taken
-        if any(room[image] == 0 for image in one.images) or len(left) == one.alone:
-            continue
-        for image in one.images:
-            room[image] -= 1
-        chosen.append(one)
-        if one.alone:
-            taken.update(one.atoms)
-        else:
-            groups[key] = left
-    kept = (
-        one if one.alone else one._replace(atoms=tuple(a for a in one.atoms if a not in taken))
-        for one in chosen
+        if one not in {first, second}:
+            yield one
+        elif one.images != both:
+            yield one._replace(images=one.images - both)
+    fresh = first.fresh and second.fresh
+    yield _layer((*first.pieces, *second.pieces), both, fresh=fresh)
+
+
+def _part(layer: _Layer, plan: Plan, atoms: dict[str, list[Entry]]) -> Part:
+    entries = [entry for piece in layer.pieces for path in piece.atoms for entry in atoms[path]]
+    largest = sorted(layer.pieces, key=lambda piece: -piece.size)
+    words = list(dict.fromkeys(piece.name.partition("@")[0] for piece in largest))
+    more = f" and {len(words) - _TOLD} more" if len(words) > _TOLD else ""
+    return Part(
+        frozenset(piece.name for piece in layer.pieces),
+        f"{', '.join(words[:_TOLD])}{more}",
+        Plan([*_above(entries, plan), *entries]),
     )
-    return sorted(kept, key=lambda one: (-len(one.images), one.role, not one.alone, one.label))
-
-
-def _parts(
-    index: int, plan: Plan, atoms: dict[str, list[Entry]], chosen: Sequence[_Layer]
-) -> Iterator[Part]:
-    """Give the parts of one image: its layers, and the rest, with directories of no file."""
-    rest = dict(atoms)
-    for layer in chosen:
-        if index in layer.images:
-            entries = [entry for atom in layer.atoms for entry in rest.pop(atom.path)]
-            yield Part(layer.label, layer.words, Plan([*_above(entries, plan), *entries]))
-    left = [entry for entries in rest.values() for entry in entries]
-    above = {entry.path for entry in _above((e for own in atoms.values() for e in own), plan)}
-    directories = [
-        entry
-        for entry in plan.entries()
-        if entry.kind is EntryKind.DIRECTORY and entry.path not in above
-    ]
-    if left or directories:
-        roles = sorted({_role(path, entries) for path, entries in rest.items()})
-        words = ", ".join(role.words for role in roles) or "directories"
-        every = {entry.path: entry for entry in (*directories, *left)}
-        every |= {entry.path: entry for entry in _above(list(every.values()), plan)}
-        yield Part(_REST, words, Plan(every.values()))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rootgen.layer.split import NOTHING, Previous, split
+from rootgen.layer.split import split
 from rootgen.layer.write import write_tar
 from rootgen.plan.digest import plan_digest
 from rootgen.plan.entry import Entry, EntryKind, FromSysroot, Inline, Reason, ReasonKind
@@ -78,14 +78,19 @@ def _names(images: Sequence[object]) -> list[str]:
     return [f"i{number}" for number in range(len(images))]
 
 
-def _previous(made: Sequence[Sequence[Part]], images: Sequence[Plan]) -> Previous:
-    labels = frozenset(part.label for parts in made for part in parts)
-    return Previous(labels, frozenset(path for plan in images for path in plan))
+def _previous(made: Sequence[Sequence[Part]]) -> list[list[frozenset[str]]]:
+    return [[part.units for part in parts] for parts in made]
+
+
+def _origins(images: Sequence[Plan]) -> list[dict[str, str]]:
+    """Say of some files what they were built from."""
+    return [{path: "tools" for path in plan if path.endswith(("tool", "data"))} for plan in images]
 
 
 def _check_parts(plan: Plan, parts: Sequence[Part], count: int) -> None:
     assert len(parts) <= count
-    assert len({part.label for part in parts}) == len(parts)
+    names = [name for part in parts for name in part.units]
+    assert len(set(names)) == len(names)
     seen: dict[str, Entry] = {}
     for part in parts:
         for entry in part.plan.entries():
@@ -94,9 +99,6 @@ def _check_parts(plan: Plan, parts: Sequence[Part], count: int) -> None:
             seen[entry.path] = entry
             # What a hard link names is in the same layer: else no tar of it can be written.
             assert entry.kind is not EntryKind.HARDLINK or entry.target in part.plan
-        assert all(entry.kind is EntryKind.DIRECTORY for entry in part.plan.entries()) == (
-            part.words == "directories"
-        )
     assert Plan(seen.values()) == plan
 
 
@@ -104,8 +106,8 @@ def _check_parts(plan: Plan, parts: Sequence[Part], count: int) -> None:
 @given(images=_IMAGES, count=_COUNTS)
 def test_whole(images: list[Plan], count: int) -> None:
     """The parts of each image unite to it, as few as asked for, the same each time."""
-    made = split(images, _names(images), count)
-    assert made == split(images, _names(images), count)
+    made = split(images, _names(images), count, origins=_origins(images))
+    assert made == split(images, _names(images), count, origins=_origins(images))
     for plan, parts in zip(images, made, strict=True):
         _check_parts(plan, parts, count)
 
@@ -126,18 +128,16 @@ def test_any_plan(drawn: Drawn, count: int) -> None:
 @at_most(300)
 @given(images=_IMAGES, count=_COUNTS)
 def test_shared(images: list[Plan], count: int) -> None:
-    """A layer that is said to be of several images is the same in each."""
-    made = split(images, _names(images), count)
+    """A unit that is said to be of several images is the same in each."""
+    made = split(images, _names(images), count, origins=_origins(images))
+    found: dict[frozenset[str], str] = {}
     for number, parts in enumerate(made):
         for part in parts:
-            _, _, whose = part.label.partition(":")
-            whose = whose.partition(":")[0]
-            if not whose:
-                continue
-            assert f"i{number}" in whose.split(",")
-            for other in whose.split(","):
-                there = {one.label: one.plan for one in made[int(other[1:])]}
-                assert plan_digest(there[part.label]) == plan_digest(part.plan)
+            for name in part.units:
+                _, _, whose = name.partition("@")
+                assert len(images) == 1 or f"i{number}" in whose.split(",")
+            digest = plan_digest(part.plan)
+            assert found.setdefault(part.units, digest) == digest
 
 
 @at_most(300)
@@ -145,28 +145,43 @@ def test_shared(images: list[Plan], count: int) -> None:
 def test_again(images: list[Plan], count: int) -> None:
     """What did not change is divided as before."""
     made = split(images, _names(images), count)
-    assert split(images, _names(images), count, _previous(made, images)) == made
+    assert split(images, _names(images), count, _previous(made)) == made
 
 
 @at_most(500)
 @given(images=_IMAGES, count=_COUNTS, size=_SIZES, data=st.data())
 def test_one_file(images: list[Plan], count: int, size: int, data: st.DataObject) -> None:
     """Where one file changes, whatever its size becomes, one layer of each image does."""
-    made = split(images, _names(images), count)
+    made = split(images, _names(images), count, origins=_origins(images))
     paths = {entry.path for plan in images for entry in plan.files()}
     if not paths:
         return
     path = data.draw(st.sampled_from(sorted(paths)))
     new = [_with(plan, path, size + 1) for plan in images]
-    again = split(new, _names(images), count, _previous(made, images))
+    again = split(new, _names(images), count, _previous(made), _origins(images))
     for plan, before, after in zip(images, made, again, strict=True):
-        assert [one.label for one in before] == [one.label for one in after]
+        assert [one.units for one in before] == [one.units for one in after]
         changed = [
-            one.label
+            one.words
             for one, other in zip(before, after, strict=True)
             if plan_digest(one.plan) != plan_digest(other.plan)
         ]
         assert len(changed) == (plan.get(path) is not None)
+
+
+@at_most(300)
+@given(images=_IMAGES, more=_IMAGES, count=_COUNTS)
+def test_any_predecessor(images: list[Plan], more: list[Plan], count: int) -> None:
+    """Whatever was there before, the parts are the whole; what there was is together still."""
+    before = split(more, _names(more), count)
+    previous = [*_previous(before), *[[]] * len(images)][: len(images)]
+    made = split(images, _names(images), count, previous)
+    for plan, parts in zip(images, made, strict=True):
+        _check_parts(plan, parts, count)
+    if len(images) == len(more) == 1:
+        now = {name: part.units for part in made[0] for name in part.units}
+        for units in previous[0]:
+            assert len({now[name] for name in units if name in now}) <= 1
 
 
 def _with(plan: Plan, path: str, size: int) -> Plan:
@@ -179,38 +194,41 @@ def _with(plan: Plan, path: str, size: int) -> Plan:
     return Plan(entry if one.path == path else one for one in plan.entries())
 
 
-def test_default() -> None:
-    """The scheme: C library, libraries, programs, the largest alone; what is one's own is last."""
-    whole = Plan(
+def _example() -> Plan:
+    return Plan(
         [
             *(Entry(path, EntryKind.DIRECTORY, 0o755) for path in ("/", "/lib", "/bin", "/etc")),
             _file("/lib/libc.so.6", 1_900_000, ReasonKind.NEEDED, ours=False),
             _file("/lib/ld-linux-x86-64.so.2", 200_000, ReasonKind.INTERPRETER, ours=False),
             _file("/lib/libsmall.so.1", 9_000, ReasonKind.NEEDED, ours=False),
+            _file("/lib/libtiny.so.1", 5_000, ReasonKind.NEEDED, ours=False),
             _file("/lib/libunicode.so.2", 2_000_000, ReasonKind.NEEDED, ours=False),
             _file("/bin/tool", 3_000_000, ReasonKind.REQUESTED, ours=False),
-            _file("/bin/other", 400_000, ReasonKind.PROFILE, ours=False),
-            _file("/etc/motd", 10, ReasonKind.PROFILE, ours=True),
+            _file("/bin/other", 40_000, ReasonKind.REQUESTED, ours=False),
+            _file("/etc/motd", 10, ReasonKind.ADDED, ours=True),
         ]
     )
-    words = {
-        count: [part.words for part in split([whole], [""], count)[0]] for count in (1, 2, 3, 4, 6)
-    }
-    assert words == {
-        1: ["C library, libraries, programs, own files"],
-        2: ["C library", "libraries, programs, own files"],
-        3: ["C library", "libraries", "programs, own files"],
-        4: ["C library", "libraries", "programs", "own files"],
-        6: [
-            "C library", "/lib/libunicode.so.2", "libraries", "/bin/tool", "programs", "own files",
-        ],
-    }  # fmt: skip
-    # A large file that is new takes a layer that is free, and no other's place.
-    before = split([whole], [""], 5)[0]
-    known = Previous(frozenset(part.label for part in before), frozenset(whole))
-    larger = Plan([*whole.entries(), _file("/bin/new", 9_000_000, ReasonKind.PROFILE, ours=False)])
-    assert [one.label for one in split([larger], [""], 5, known)[0]] == [
-        one.label for one in before
-    ]
-    assert "file::/bin/new" in {one.label for one in split([larger], [""], 6, known)[0]}
-    assert "file::/bin/new" in {one.label for one in split([larger], [""], 5, NOTHING)[0]}
+
+
+def _divided(count: int, previous: Sequence[Sequence[frozenset[str]]] = ()) -> list[set[str]]:
+    return [set(part.units) for part in split([_example()], [""], count, previous)[0]]
+
+
+def test_scheme() -> None:
+    """The largest alone, the small ones together; what is one's own is with what costs least."""
+    small = {"/lib/libsmall.so.1", "/lib/libtiny.so.1", "own"}
+    large = [{"/bin/other"}, {"/bin/tool"}, {"/lib/libunicode.so.2"}, {"libc"}]
+    assert _divided(5) == [*large, small]
+    assert {"own"} in _divided(7)
+    assert _divided(1) == [small.union(*large)]
+
+
+def test_new_unit() -> None:
+    """What is new joins the layer where it costs least, and parts nothing."""
+    before = _divided(5)
+    previous = [[frozenset(one) for one in before]]
+    new = _file("/bin/new", 10_000, ReasonKind.REQUESTED, ours=False)
+    larger = Plan([*_example().entries(), new])
+    after = [set(part.units) for part in split([larger], [""], 5, previous)[0]]
+    assert [one - {"/bin/new"} for one in after] == before
+    assert {"/bin/new", "/lib/libsmall.so.1", "/lib/libtiny.so.1", "own"} in after
