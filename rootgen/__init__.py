@@ -17,7 +17,7 @@ from __future__ import annotations
 TYPE_CHECKING = False  # checkers know better; typing costs 5 ms
 
 if TYPE_CHECKING:
-    from rootgen.api.build import BuildRequest, BuildResult, build
+    from rootgen.api.build import BuildRequest, BuildResult, build, build_together
     from rootgen.api.bundle import BundleRequest, pack_bundle
     from rootgen.api.check import check
     from rootgen.api.deps import Asked, Resolver, deps
@@ -66,6 +66,7 @@ __all__ = [
     "SbomRequest",
     "SbomResult",
     "build",
+    "build_together",
     "chains_to",
     "check",
     "dependents",
@@ -114,6 +115,7 @@ _PLACES = {
     "Rlimit": "rootgen.sandbox.options",
     "RootgenError": "rootgen.errors",
     "build": "rootgen.api.build",
+    "build_together": "rootgen.api.build",
     "SbomRequest": "rootgen.api.sbom",
     "SbomResult": "rootgen.api.sbom",
     "chains_to": "rootgen.api.deps_graph",

@@ -3,6 +3,7 @@
 =============  ===============================================================
 ``make``       names and profiles → Plan, proven → tree
 ``build``      a profile's layers → an image's
+``splitting``  an image → as many layers, shared and stable
 ``rebase``     an image and another base → its increments over that, proven (``rebase_proof``)
 ``run``        a tree and a command → Launch → exit status
 ``running``    launches that go on: begun, listed, joined, stopped, their output

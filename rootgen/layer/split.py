@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 # Of an image's layers, so many of the lightest are tried with each other.
 _TRIED = 24
 # What a unit that is a layer by itself is worth, in times that its bytes are sent: an image that is
-# not known here may have the same. Measured (docs/layering.md).
-_BY_ITSELF = 10
+# not known here may have the same; less so where several are known. Measured (docs/layering.md).
+_BY_ITSELF, _AMONG_SEVERAL = 10, 3
 _TOLD = 3
 
 
@@ -59,9 +59,9 @@ class _Layer(NamedTuple):
     size: int
     rate: int
 
-    def name(self) -> tuple[str, ...]:
-        """Return what orders layers that are otherwise alike."""
-        return tuple(piece.name for piece in self.pieces)
+    def name(self) -> str:
+        """Return the name of its first unit, which no other layer of an image has."""
+        return self.pieces[0].name
 
 
 def split(
@@ -84,7 +84,7 @@ def split(
     pieces = _pieces(plans, names, divided, origins or [{}] * len(plans))
     layers = _few(_begun(pieces, previous), len(plans), count)
     # An engine unpacks anew what lies over a layer that changed.
-    layers.sort(key=lambda one: (-len(one.images), one.rate, one.name()))
+    layers.sort(key=lambda one: (-len(one.images), one.rate, one.name(), sorted(one.images)))
     return tuple(
         tuple(_part(one, plan, own) for one in layers if index in one.images)
         for index, (plan, own) in enumerate(zip(plans, divided, strict=True))
@@ -196,8 +196,7 @@ def _begun(pieces: dict[_Piece, frozenset[int]], previous: Previous) -> list[_La
 
 def _few(layers: list[_Layer], images: int, count: int) -> list[_Layer]:
     """Return the layers, of which those that cost least together are one, until they are few."""
-    # Of several images it is known what they share.
-    worth = _BY_ITSELF if images == 1 else 0
+    worth = _BY_ITSELF if images == 1 else _AMONG_SEVERAL
     while True:
         counts = [sum(index in one.images for one in layers) for index in range(images)]
         over = frozenset(index for index in range(images) if counts[index] > count)
@@ -205,18 +204,19 @@ def _few(layers: list[_Layer], images: int, count: int) -> list[_Layer]:
             return layers
         most = max(sorted(over), key=lambda index: counts[index])
         pairs = _pairs([one for one in layers if most in one.images])
-        first, second = min(
-            pairs, key=lambda pair: (_cost(pair, over, worth), *(one.name() for one in pair))
-        )
+        first, second = min(pairs, key=lambda pair: _cost(pair, over, worth))
         layers = list(_joined(layers, first, second, over))
 
 
 def _pairs(layers: list[_Layer]) -> Iterator[tuple[_Layer, _Layer]]:
-    """Give the pairs to choose from: those of the lightest; what is new joins what there was."""
+    """Give the pairs to choose from: those of the lightest; what is new joins what there was.
+
+    Their order is always the same: of several that cost the same the first is taken.
+    """
     layers.sort(key=lambda one: (one.size * one.rate, one.name()))
     fresh = [one for one in layers if one.fresh]
     if fresh and len(fresh) < len(layers):
-        return ((one, other) for one in fresh[:_TRIED] for other in layers if one != other)
+        return ((one, other) for one in fresh[:_TRIED] for other in layers if one is not other)
     return combinations(layers[:_TRIED], 2)
 
 
@@ -242,7 +242,7 @@ def _joined(
     """Give the layers with two of them one, in those images that have both and too many."""
     both = first.images & second.images & over
     for one in layers:
-        if one not in {first, second}:
+        if one is not first and one is not second:
             yield one
         elif one.images != both:
             yield one._replace(images=one.images - both)
