@@ -27,7 +27,7 @@ def build(  # noqa: PLR0913 - one parameter for each option
     sysroot: str,
     compress: str,
     store: str,
-    layers: int,
+    layers: int | None,
     *,
     bare: bool,
     records: bool,
@@ -63,7 +63,7 @@ def build(  # noqa: PLR0913 - one parameter for each option
             compress=compress,
             epoch=source_date_epoch(os.environ),
             records=records,
-            layers=layers,
+            layers=layers or 0,
         )
         for own, tag in _images(profiles, tags)
     ]

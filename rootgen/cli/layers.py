@@ -17,7 +17,7 @@ RECORDS = flag(
     "Bring what scanners read: the distribution, the packages and their licences.",
 )
 LAYERS = Option(
-    ("--layers",), "layers", metavar="N", kind="int", least=1, most=100, default=0,
+    ("--layers",), "layers", metavar="N", kind="int", least=1, most=100, default=None,
     help="Divide what the base lacks into N layers at most, that other images share and an update "
     "leaves as they are.",
 )  # fmt: skip

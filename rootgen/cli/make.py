@@ -32,7 +32,7 @@ def make(  # noqa: PLR0913 - one parameter for each option
     base: str,
     tag: str,
     store: str,
-    layers: int,
+    layers: int | None,
 ) -> None:
     """Write the smallest root file system that runs each PROGRAM.
 
@@ -67,7 +67,7 @@ def make(  # noqa: PLR0913 - one parameter for each option
         base=base,
         tag=tag,
         store=store_path(store) if base or tag else "",
-        layers=layers,
+        layers=layers or 0,
     )
     with ProgressLine(sys.stderr, os.environ) as progress:
         result = make_tree(request, progress=progress)
