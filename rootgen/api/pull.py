@@ -8,6 +8,7 @@ from functools import partial
 from rootgen.api.push import refuse_foreign
 from rootgen.api.registry import Access, connected
 from rootgen.errors import ImageError, UsageError
+from rootgen.image.artifact import keep_artifact
 from rootgen.image.config import parse_config
 from rootgen.image.descriptor import INDEX, oci_media_type
 from rootgen.image.manifest import DEPTH, check_image, parse_index, parse_manifest
@@ -15,6 +16,7 @@ from rootgen.image.platform import choose, machine_platform, parse_platform
 from rootgen.image.reference import parse_reference
 from rootgen.image.registry.documents import fetch_document
 from rootgen.image.registry.download import download
+from rootgen.image.registry.referrers import referrers
 from rootgen.image.registry.repository import remote_reference
 from rootgen.image.registry.source import with_source
 from rootgen.image.registry.transfers import Counter, side_by_side
@@ -40,7 +42,7 @@ class PullRequest(NamedTuple):
     """Which image, into which store, as what: ``name`` "" is what it is called there.
 
     ``platform`` ("" for this machine's) chooses from an image for several;
-    ``every`` brings all of them.
+    ``every`` brings all of them; ``attached`` what is about the image.
     """
 
     image: str
@@ -49,6 +51,7 @@ class PullRequest(NamedTuple):
     platform: str = ""
     every: bool = False
     access: Access = Access()
+    attached: bool = False
 
 
 class PullResult(NamedTuple):
@@ -56,7 +59,7 @@ class PullResult(NamedTuple):
 
     The last is another where one of several was chosen. Blobs are counted:
     ``pulled`` came, ``skipped`` were here; ``size`` is in bytes, of those
-    that came.
+    that came. ``attached`` are artifacts about the image.
     """
 
     name: str
@@ -65,6 +68,7 @@ class PullResult(NamedTuple):
     pulled: int
     skipped: int
     size: int
+    attached: int = 0
 
 
 class _Parts(NamedTuple):
@@ -103,9 +107,42 @@ def pull(request: PullRequest, *, progress: Progress | None = None) -> PullResul
             for one in documents:
                 store.write(one.descriptor.media_type, one.data)
             kept = documents[-1].descriptor
+            artifacts = _attached(client, documents) if request.attached else _Parts((), ())
+            more, more_size = _bring(client, store, artifacts.blobs, progress)
             store.tag(with_source(kept, repository), name)
-    skipped = len(parts.blobs) - pulled
-    return PullResult(name, kept.digest, first.descriptor.digest, pulled, skipped, size)
+            for one in artifacts.documents:
+                written = store.write(one.descriptor.media_type, one.data)
+                keep_artifact(store, written, parse_manifest(one.data, one.descriptor.digest))
+    skipped = len(parts.blobs) + len(artifacts.blobs) - pulled - more
+    return PullResult(
+        name, kept.digest, first.descriptor.digest, pulled + more, skipped, size + more_size,
+        len(artifacts.documents),
+    )  # fmt: skip
+
+
+def _attached(client: Client, documents: tuple[Fetched, ...]) -> _Parts:
+    """Return what is about ``documents``, and about that in turn; raise ImageError."""
+    left = [one.descriptor.digest for one in documents]
+    found: dict[str, Fetched] = {}
+    blobs: dict[str, Descriptor] = {}
+    while left:
+        subject = left.pop()
+        for one in referrers(client, subject):
+            if one.digest in found:
+                continue
+            if len(found) == _MANIFESTS:
+                raise ImageError(f"over {_MANIFESTS} artifacts are attached to {subject}")
+            fetched = fetch_document(client, one.digest, one)
+            manifest = parse_manifest(fetched.data, one.digest)
+            if manifest.subject is None or manifest.subject.digest != subject:
+                raise ImageError(f"{one.digest} is listed as about {subject}, and is not")
+            found[one.digest] = fetched
+            left.append(one.digest)
+            for blob in (manifest.config, *manifest.layers):
+                refuse_foreign(blob)
+                if blobs.setdefault(blob.digest, blob).size != blob.size:
+                    raise ImageError(f"{one.digest} says another size of {blob.digest}")
+    return _Parts(tuple(found.values()), tuple(blobs.values()))
 
 
 def _chosen(client: Client, fetched: Fetched, wanted: Platform, shown: str) -> Fetched:

@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 
 
 def pull(
-    image: str, tag: str, platform: str, store: str, *, every: bool, as_json: bool, **access: Any
+    image: str,
+    tag: str,
+    platform: str,
+    store: str,
+    *,
+    every: bool,
+    attached: bool,
+    as_json: bool,
+    **access: Any,
 ) -> None:
     """Bring the image NAME:TAG of REGISTRY into the store.
 
@@ -34,7 +42,9 @@ def pull(
     is here. What came whole before a pull failed is not brought again.
     Logins and authorities are those that `rootgen push` knows.
     """
-    request = PullRequest(image, store_path(store), tag, platform, every, access_of(**access))
+    request = PullRequest(
+        image, store_path(store), tag, platform, every, access_of(**access), attached
+    )
     with ProgressLine(sys.stderr, os.environ) as progress:
         result = pull_image(request, progress=progress)
     if as_json:
@@ -44,6 +54,7 @@ def pull(
         return
     parts = [f"{count_words(result.pulled, 'blob')} pulled ({size_words(result.size)})"]
     parts += [f"{result.skipped} here already"] if result.skipped else []
+    parts += [f"{result.attached} attached"] if attached else []
     write_lines([printable(f"{result.name}: {', '.join(parts)}, {short_digest(result.digest)}")])
 
 
@@ -62,6 +73,7 @@ COMMAND = Command(
             help="Of an image for several machines the one for this.  [default: this machine's]",
         ),
         flag("--all", "Of an image for several machines all of them.", dest="every"),
+        flag("--attached", "Bring what is about the image as well: bills of materials."),
         *ACCESS_OPTIONS,
         STORE,
         flag("--json", "Print what was done as JSON.", dest="as_json"),

@@ -42,8 +42,13 @@ def attach(
     about = Descriptor(oci_media_type(subject.media_type), subject.digest, subject.size)
     notes = ((_CREATED, created),)
     manifest = ImageManifest(config, (layer,), notes, media_type, about)
-    written = store.write(MANIFEST, manifest_bytes(manifest))
-    descriptor = written._replace(artifact_type=media_type, annotations=notes)
+    return keep_artifact(store, store.write(MANIFEST, manifest_bytes(manifest)), manifest)
+
+
+def keep_artifact(store: Store, written: Descriptor, manifest: ImageManifest) -> Descriptor:
+    """Have the index have the artifact whose manifest is ``written``; within ``store.adding``."""
+    kind = manifest.artifact_type or manifest.config.media_type
+    descriptor = written._replace(artifact_type=kind, annotations=manifest.annotations)
     store.attach(descriptor)
     return descriptor
 

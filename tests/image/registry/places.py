@@ -42,11 +42,17 @@ def give(running: Host, size: int = 100_000, layer: bytes = b"", name: str = "1"
 
 
 def pulled(
-    running: Host, store: Path, access: Access = ACCESS, which: str = ":1", *, every: bool = False
+    running: Host,
+    store: Path,
+    access: Access = ACCESS,
+    which: str = ":1",
+    *,
+    every: bool = False,
+    attached: bool = False,
 ) -> PullResult:
     """Pull the image of a registry."""
-    request = PullRequest(f"{running.name}/a{which}", str(store), every=every, access=access)
-    return pull(request)
+    name = f"{running.name}/a{which}"
+    return pull(PullRequest(name, str(store), "", "", every, access, attached))
 
 
 def pushed(running: Host, store: Path, access: Access = ACCESS, name: str = "a") -> PushResult:

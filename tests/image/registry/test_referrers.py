@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rootgen.errors import ImageError
-from rootgen.image.artifact import attach
+from rootgen.image.artifact import artifacts_about, attach, referrers_tag
 from rootgen.image.blob import digest_bytes
+from rootgen.image.collect import collect
 from rootgen.image.descriptor import INDEX, MANIFEST
 from rootgen.image.manifest import parse_index, parse_manifest
 from rootgen.image.store import Store
 from tests.image.registry.hostile import Host, host
-from tests.image.registry.places import pushed
+from tests.image.registry.places import give, intact, pulled, pushed
 from tests.image.storing import add_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from typing import Any
 
     from tests.image.registry.hostile import Handler
 
@@ -134,3 +136,106 @@ def test_no_index(there: Host, path: Path) -> None:
     with pytest.raises(ImageError, match="is no index"):
         pushed(there, path)
     assert there.manifests[tag] == there.manifests["1"]
+
+
+def _about(path: Path, digest: str) -> list[tuple[str, str, str]]:
+    """Return what a store has about an image: subject, digest and type."""
+    with Store(str(path)) as store:
+        found = artifacts_about(store, (digest,))
+        return [(one.subject, one.descriptor.digest, one.descriptor.artifact_type) for one in found]
+
+
+def test_pulled(there: Host, path: Path, tmp_path: Path) -> None:
+    """What is about an image comes with it where that is asked for, and goes when it goes."""
+    digest = pushed(there, path).digest
+    assert pulled(there, tmp_path / "plain").attached == 0
+    assert there.asked("GET", "sha256-") == []
+    assert _about(tmp_path / "plain", digest) == []
+    result = pulled(there, tmp_path / "other", attached=True)
+    assert (result.attached, result.pulled) == (2, 5)
+    assert _about(tmp_path / "other", digest) == _about(path, digest)
+    assert intact(tmp_path / "other") == (result.name, "", "")
+    again = pulled(there, tmp_path / "other", attached=True)
+    assert (again.attached, again.pulled, again.size) == (2, 0, 0)
+    with Store(str(tmp_path / "other")) as store:
+        assert collect(store).blobs == 0
+        store.untag((result.name,))
+        collect(store)
+        assert list(store.blobs()) == []
+
+
+def _entry(there: Host, digest: str) -> dict[str, Any]:
+    size = len(there.manifests[digest][1]) if digest in there.manifests else 7
+    return {"mediaType": MANIFEST, "digest": digest, "size": size}
+
+
+def test_pages(there: Host, path: Path, tmp_path: Path) -> None:
+    """An answer of the referrers API in several pages is read to its end."""
+    with Store(str(path)) as store, store.adding():
+        image = store.find("a:1")
+        assert image is not None
+        attach(store, image, _OTHER, b"{3}", "2026-01-01T00:00:00Z")
+    digest = pushed(there, path).digest
+    about = [one for subject, one, _ in _about(path, digest) if subject == digest]
+
+    def answer(handler: Handler) -> None:
+        asked, _, page = handler.path.partition("?page=")
+        rest = about[int(page or 0) :] if asked.endswith(digest) else []
+        link = f'<{asked}?page={int(page or 0) + 1}>; rel="next"' if len(rest) > 1 else ""
+        index = {"schemaVersion": 2, "manifests": [_entry(there, one) for one in rest[:1]]}
+        handler.reply(200, json.dumps(index).encode(), Content_Type=INDEX, Link=link)
+
+    there.always("GET", "/referrers/", answer)
+    assert len(about) == 2
+    assert pulled(there, tmp_path / "other", attached=True).attached == 2
+    assert len(there.asked("GET", "page=1")) == 1
+
+
+def test_lies(there: Host, path: Path, tmp_path: Path) -> None:
+    """What is listed and is about something else, not there, or endless: no image is named."""
+    digest = pushed(there, path).digest
+    (_, first, _), (_, second, _) = _about(path, digest)
+    other, tag = tmp_path / "other", referrers_tag(digest)
+
+    def refused(said: str, *listed: str) -> None:
+        index = {"schemaVersion": 2, "manifests": [_entry(there, one) for one in listed]}
+        there.manifests[tag] = (INDEX, json.dumps(index).encode())
+        with pytest.raises(ImageError, match=said):
+            pulled(there, other, attached=True)
+        assert intact(other) == ()
+
+    refused("and is not", second)
+    refused("and is not", digest)
+    refused("no image", digest_bytes(b"nothing"))
+    there.manifests[first] = (MANIFEST, there.manifests[first][1] + b" ")
+    refused("has the digest|bytes, not", first)
+    page = json.dumps({"schemaVersion": 2, "manifests": []}).encode()
+    there.always(
+        "GET",
+        "/referrers/",
+        lambda one: one.reply(200, page, Content_Type=INDEX, Link=f'<{one.path}>; rel="next"'),
+    )
+    refused("goes on for over 64 pages")
+
+
+def test_too_many(there: Host, tmp_path: Path) -> None:
+    """An image is not about so much."""
+    made = give(there)
+    size = len(there.blobs[made.config])
+    config = {"mediaType": "x/y", "digest": made.config, "size": size}
+    entries = []
+    for number in range(257):
+        about = {
+            "schemaVersion": 2,
+            "config": config,
+            "layers": [],
+            "subject": _entry(there, made.digest),
+            "annotations": {"n": str(number)},
+        }
+        data = json.dumps(about).encode()
+        there.manifests[digest_bytes(data)] = (MANIFEST, data)
+        entries.append(_entry(there, digest_bytes(data)))
+    index = {"schemaVersion": 2, "manifests": entries}
+    there.manifests[referrers_tag(made.digest)] = (INDEX, json.dumps(index).encode())
+    with pytest.raises(ImageError, match="over 256 artifacts"):
+        pulled(there, tmp_path / "other", attached=True)
