@@ -97,6 +97,32 @@ def test_contained(deep: Deep) -> None:
     assert done.stdout.endswith("whole\n")
 
 
+@pytest.mark.root
+def test_limited(tree: Path) -> None:
+    """What it keeps in memory counts as the launch's; nobody waits for ever where it is killed."""
+    script = "dd if=/dev/zero of=/big bs=1M count=100; ls /big"
+    line = [ROOTGEN, "run", "--memory", "30M", "--ephemeral", "/mnt/m2", "--", "sh", "-c", script]
+    deep = ["unshare", "--mount", "bash", "-c", _DEEP, "bash", str(tree), "", ":"]
+    done = subprocess.run([*deep, *line], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode != 0
+    assert "out of memory: the limit of --memory was reached" in done.stderr
+
+
+def test_detached(deep: Deep) -> None:
+    """A launch that goes on has it go on too, is joined, and leaves nobody behind."""
+    name = f"fuse-{os.getpid()}-{time.monotonic_ns():x}"
+    script = (
+        f"{ROOTGEN} run --detach --name {name} --ephemeral /mnt/m2 --"
+        " sh -c 'echo x >/x; sleep 1000'"
+        f" && {ROOTGEN} exec {name} -- sh -c 'until cat /x; do sleep 0.1; done'"
+        f"; {ROOTGEN} stop --kill-after 100ms {name}"
+    )
+    line = deep("sh", "-c", script)
+    done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.split("\n")[:2] == [name, "x"], done.stderr
+    assert f"{name}: exit status" in done.stdout
+
+
 def test_errors(deep: Deep) -> None:
     """A command that is not there, and none of ours left over."""
     done = _run(deep, "run", "--ephemeral", "/mnt/m2", "--", "absent")
