@@ -9,6 +9,7 @@ from rootgen.image.registry.authority import Authority
 from rootgen.image.registry.client import Client
 from rootgen.image.registry.credentials import auth_files, find_credential
 from rootgen.image.registry.patience import Patience
+from rootgen.image.registry.proxy import user_proxies
 from rootgen.image.registry.transport import Transport
 from rootgen.image.registry.trust import user_trust
 from rootgen.named import TYPE_CHECKING, NamedTuple
@@ -39,7 +40,8 @@ def connected(repository: Repository, access: Access, actions: str) -> Iterator[
 
     Nothing is asked yet. Connections end with it.
     """
-    transport = Transport(user_trust(access.ca, os.environ), access.patience)
+    trust = user_trust(access.ca, os.environ)
+    transport = Transport(trust, access.patience, user_proxies(os.environ))
     files = auth_files(access.authfile, os.environ)
     authority = Authority(
         repository.url("", plain_http=access.plain_http),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import io
 import time
-from functools import partial
 
 from rootgen.errors import ImageError
 from rootgen.image.registry.failure import FAILURES, lost
@@ -139,9 +138,14 @@ class WatchedResponse(http.client.HTTPResponse):
         self.renew = self._watched.renew
 
 
-def watched_by(patience: Patience) -> Any:
-    """Return what http.client makes its answers with."""
-    return partial(WatchedResponse, patience=patience)
+def watched_by(patience: Patience, made: list[WatchedResponse]) -> Any:
+    """Return what http.client makes its answers with; ``made`` has the last one."""
+
+    def make(*arguments: Any, **options: Any) -> WatchedResponse:
+        made[:] = [WatchedResponse(*arguments, patience=patience, **options)]
+        return made[0]
+
+    return make
 
 
 class _Watched(io.RawIOBase):

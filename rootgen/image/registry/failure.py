@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 FAILURES = (OSError, http.client.HTTPException)
 
 
-def not_connected(url: Url, error: Exception) -> Exception:
+def not_connected(url: Url, error: Exception, proxy: str = "") -> Exception:
     """Return what to raise where nobody answers, or somebody who is not believed."""
-    site = str(url._replace(target=""))
+    site = str(url._replace(target="")) + (f" through the proxy {proxy}" if proxy else "")
     if isinstance(error, ssl.SSLCertVerificationError):
         return ImageError(
             f"{site}: its certificate is not believed: {error.verify_message}",
@@ -35,7 +35,7 @@ def not_connected(url: Url, error: Exception) -> Exception:
     if isinstance(error, UnicodeError):
         return ImageError(f"{site}: that is no host's name")
     if isinstance(error, socket.gaierror):
-        failure = ImageError(f"cannot find {url.host}: {error.strerror or error}")
+        failure = ImageError(f"cannot find {proxy or url.host}: {error.strerror or error}")
         return AgainError(failure) if error.errno == socket.EAI_AGAIN else failure
     reason = "it does not answer" if isinstance(error, TimeoutError) else _reason(error)
     failure = ImageError(f"cannot connect to {site}: {reason}")

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterable, Mapping
 
+    from rootgen.image.registry.answer import WatchedResponse
     from rootgen.image.registry.patience import Patience
+    from rootgen.image.registry.proxy import Proxies
     from rootgen.image.registry.trust import Trust
     from rootgen.image.registry.url import Url
 
@@ -43,10 +45,11 @@ def body_of(data: bytes, media_type: str) -> Body:
 class Transport:
     """Connections to any number of hosts, shared by threads; ``stop`` ends them all."""
 
-    def __init__(self, trust: Trust, patience: Patience) -> None:
+    def __init__(self, trust: Trust, patience: Patience, proxies: Proxies) -> None:
         self.stop = threading.Event()
         self.patience = patience
         self._trust = trust
+        self._proxies = proxies
         # Those that nobody uses, with the moment since when.
         self._idle: dict[tuple[str, str, int], list[tuple[http.client.HTTPConnection, float]]] = {}
         # With the socket of each: http.client forgets it where an answer ends with the connection.
@@ -105,24 +108,27 @@ class Transport:
     def _connect(self, url: Url) -> http.client.HTTPConnection:
         if self.stop.is_set():
             raise StoppedError
+        proxy = self._proxies.of(url)
+        host, port = (url.host, url.port) if proxy is None else proxy[:2]
+        seconds = self.patience.connect
         connection: http.client.HTTPConnection
         if url.scheme == "https":
-            connection = http.client.HTTPSConnection(
-                url.host,
-                url.port,
-                timeout=self.patience.connect,
-                context=self._context(url.host, url.port),
-            )
+            context = self._context(url.host, url.port)
+            connection = http.client.HTTPSConnection(host, port, timeout=seconds, context=context)
         else:
-            connection = http.client.HTTPConnection(
-                url.host, url.port, timeout=self.patience.connect
-            )
-        connection.response_class = watched_by(self.patience)
+            connection = http.client.HTTPConnection(host, port, timeout=seconds)
+        if proxy is not None:
+            login = {"Proxy-Authorization": proxy.authorization} if proxy.authorization else {}
+            connection.set_tunnel(url.host, url.port, login)
+        answers: list[WatchedResponse] = []
+        connection.response_class = watched_by(self.patience, answers)
         try:
             connection.connect()
         except (*FAILURES, UnicodeError) as error:
             connection.close()
-            raise not_connected(url, error) from error
+            for one in answers:
+                one.close()  # a proxy's, of which http.client lets go and does not close it
+            raise not_connected(url, error, "" if proxy is None else f"{host}:{port}") from error
         with self._lock:
             self._all[connection] = connection.sock
         return connection

@@ -64,7 +64,7 @@ def parse_url(written: str, base: Url | None = None) -> Url:
     except ValueError as error:
         raise ImageError(wrong, why=(str(error),)) from error
     host = parts.hostname or ""
-    if parts.scheme not in PORTS or "@" in parts.netloc or not _is_host(host):
+    if parts.scheme not in PORTS or "@" in parts.netloc or not is_host(host):
         raise ImageError(wrong)
     target = parts.path or "/"
     if parts.query:
@@ -72,7 +72,7 @@ def parse_url(written: str, base: Url | None = None) -> Url:
     return Url(parts.scheme, host, port or PORTS[parts.scheme], target)
 
 
-def _is_host(host: str) -> bool:
+def is_host(host: str) -> bool:
     """Tell whether a host is a name or an address (RFC 1123, 2.1; with what resolvers let pass)."""
     import re
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import ssl
+import sys
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from rootgen.api.registry import Access
@@ -193,11 +194,18 @@ class Handler(BaseHTTPRequestHandler):
             )
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *arguments: Any) -> None:
+        """Say nothing of who hung up, in the middle of TLS as well."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(*arguments)
+
+
 @contextmanager
 def host(tls: Path | None = None) -> Iterator[Host]:
     """Run a registry in this process, until the end of the ``with``."""
     handler = type("_Handler", (Handler,), {})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = _Server(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     if tls is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -68,10 +68,10 @@ def registry(place: Path, *, login: bool = False, tls: Path | None = None) -> It
         child.wait()
 
 
-def make_certificates(place: Path) -> Path:
-    """Make an authority of our own (``ca.crt``), and a certificate for 127.0.0.1 by it."""
+def make_certificates(place: Path, names: str = "IP:127.0.0.1,DNS:localhost") -> Path:
+    """Make an authority of our own (``ca.crt``), and a certificate for ``names`` by it."""
     place.mkdir()
-    (place / "names").write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
+    (place / "names").write_text(f"subjectAltName={names}\n")
     key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
     for words in (
         ("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=tests"),

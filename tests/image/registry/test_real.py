@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import select
+import socket
 import subprocess
+import threading
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -116,6 +120,59 @@ def test_large(there: Registry, store: Store, tmp_path: Path) -> None:
     assert any("/large/blobs/uploads/" in one for one in there.requests("PATCH"))
     other = str(tmp_path / "other")
     succeed("pull", f"{there.host}/large:1", _PLAIN, "--store", other)
+    assert "nothing is damaged" in succeed("store", "verify", "--store", other)
+
+
+@contextmanager
+def _cutting(there: Registry, sizes: list[int], *, up: bool) -> Iterator[str]:
+    """Stand before a registry; let so many bytes pass one way (``up`` to it), each time, and cut.
+
+    Then, and the other way, let everything pass.
+    """
+    port = int(there.host.partition(":")[2])
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve(one: socket.socket) -> None:
+        with one, socket.create_connection(("127.0.0.1", port)) as other:
+            ways, passed = {one: other, other: one}, 0
+            counted = one if up else other
+            while ready := select.select(list(ways), [], [], 20)[0]:
+                for each in ready:
+                    data = each.recv(65536)
+                    passed += len(data) if each is counted else 0
+                    if not data or (sizes and passed > sizes[0] and sizes.pop(0)):
+                        return
+                    ways[each].sendall(data)
+
+    def accept() -> None:
+        with suppress(OSError):  # closed, at the end
+            while True:
+                threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+
+    thread = threading.Thread(target=accept)
+    thread.start()
+    try:
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join()
+
+
+def test_cut(there: Registry, store: Store, tmp_path: Path) -> None:
+    """A real registry goes on where a push was cut off, and so do we where a pull was."""
+    size = 24 << 20
+    found = add_image(store, "cut:1", {"x": os.urandom(size)})
+    with _cutting(there, [10 << 20, 5 << 20], up=True) as name:
+        told = json.loads(succeed("push", "cut:1", f"{name}/cut:1", _PLAIN, "--json"))
+    assert told["digest"] == found.digest
+    parts = len(there.requests("PATCH"))
+    assert parts >= 3
+    other = str(tmp_path / "other")
+    cuts = [10 << 20, 5 << 20]
+    with _cutting(there, cuts, up=False) as name:
+        pulled = succeed("pull", f"{name}/cut:1", _PLAIN, "--store", other, "--json")
+    assert (json.loads(pulled)["digest"], cuts) == (found.digest, [])
     assert "nothing is damaged" in succeed("store", "verify", "--store", other)
 
 
