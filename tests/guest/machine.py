@@ -33,7 +33,7 @@ def boot(  # noqa: PLR0913 - a machine has many parts
     cgroups: str = "v2",
     root: str = "mounted",
     disk: int = 0,
-    images: Sequence[bytes] = (),
+    images: Sequence[bytes | Path] = (),
     modules: Sequence[str] = (),
     files: Mapping[str, bytes] | None = None,
     timeout: float = 600,
@@ -60,10 +60,13 @@ def boot(  # noqa: PLR0913 - a machine has many parts
             with (place / "disk").open("wb") as file:
                 file.truncate(disk)
             command += ["-drive", f"file={scratch}/disk,format=raw,if=virtio"]
-        for number, data in enumerate(images):
-            (place / f"image{number}").write_bytes(data)
-            drive = f"file={scratch}/image{number},format=raw,if=virtio,readonly=on"
-            command += ["-drive", drive]
+        for number, one in enumerate(images):
+            path = place / f"image{number}"
+            if isinstance(one, Path):
+                path = one
+            else:
+                path.write_bytes(one)
+            command += ["-drive", f"file={path},format=raw,if=virtio,readonly=on"]
         said = _run(command, timeout)
         results = _results(
             (place / "results").read_bytes() if (place / "results").exists() else b""

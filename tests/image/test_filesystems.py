@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +18,7 @@ from rootgen.plan.entry import Entry, EntryKind, hard_link
 from rootgen.plan.plan import Plan
 from rootgen.sysroot.memory import BytesFile
 from tests.image.mountable import erofs, mountable, squashfs
+from tests.image.peak import peak_memory
 from tests.layer.archives import directory, file
 
 if TYPE_CHECKING:
@@ -135,15 +134,6 @@ def test_told(tmp_path: Path) -> None:
         pack(PackRequest(str(tree), "erofs", str(tmp_path / "f"), "gzip"))
 
 
-_PEAK = """\
-import resource, sys
-from rootgen.api.pack import pack
-from rootgen.api.packable import PackRequest
-pack(PackRequest(*sys.argv[1:]))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-"""
-
-
 @pytest.mark.parametrize("to", [*(one for one in FORMATS if one != "cpio"), *IMAGES])
 def test_constant_memory(tmp_path: Path, to: str) -> None:
     """A file of 256 MiB costs no more memory than one of 32 MiB."""
@@ -154,8 +144,6 @@ def test_constant_memory(tmp_path: Path, to: str) -> None:
         with (tree / "large").open("wb") as large:
             for number in range(megabytes):
                 large.write(number.to_bytes(4, "little") * (1 << 18))
-        command = [sys.executable, "-c", _PEAK, str(tree), to, f"{tree}.{to}"]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        peaks.append(int(done.stdout))
+        peaks.append(peak_memory(str(tree), to, f"{tree}.{to}"))
         os.unlink(tree / "large")
     assert peaks[1] < peaks[0] + 24_000, peaks

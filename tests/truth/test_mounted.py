@@ -14,8 +14,12 @@ from rootgen.image.squashfs import LARGEST_TIME
 from rootgen.plan.entry import EntryKind, Inline
 from tests.guest import boot
 from tests.image.mountable import erofs, mountable, squashfs
+from tests.image.peak import peak_memory
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from rootgen.plan.entry import Entry
     from rootgen.plan.plan import Plan
 
@@ -76,6 +80,50 @@ def test_many_names_by_the_kernel() -> None:
     plan = mountable()
     ways = {how: squashfs(plan, how) for how in ("none", "gzip", "zstd")}
     _compare(plan, {**ways, "erofs": erofs(plan)})
+
+
+# Where something stands in a file that is otherwise zeros: about the ends of 32 bits, and its own.
+_LARGE = 6 << 30
+_MARKS = (0, (1 << 31) - 3, (1 << 32) - 3, (1 << 32) + 131072, _LARGE - 8)
+_READ = """\
+mkdir -p /tmp/{kind}
+mount -t {kind} -o ro /dev/vd{letter} /tmp/{kind}
+python3 -c 'import os, sys
+file = os.open("/tmp/{kind}/large", os.O_RDONLY)
+print(os.fstat(file).st_size, *(os.pread(file, 8, int(at)).decode() for at in sys.argv[1:]))
+print(open("/tmp/{kind}/next").read())' {marks}
+"""
+
+
+@pytest.mark.long
+def test_large_by_the_kernel(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """A file of 6 GiB is packed in constant memory, and read to its end; so is what follows it."""
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    with (tree / "large").open("wb") as file:
+        file.truncate(_LARGE)
+        for at in _MARKS:
+            file.seek(at)
+            file.write(b"%08x" % (at & 0xFFFFFFFF))
+    (tree / "next").write_text("next")
+    for kind in ("squashfs", "erofs"):
+        peak = peak_memory(str(tree), kind, str(tmp_path / kind))
+        record_property("figure", f"{kind} of 6 GiB: at most {peak // 1024} MB of memory")
+        assert peak < 150_000
+    results = boot(
+        {
+            kind: _READ.format(kind=kind, letter=letter, marks=" ".join(map(str, _MARKS)))
+            for letter, kind in zip("ab", ("squashfs", "erofs"), strict=True)
+        },
+        images=[tmp_path / "squashfs", tmp_path / "erofs"],
+        modules=("squashfs", "erofs"),
+        cgroups="none",
+    )
+    marks = " ".join(f"{at & 0xFFFFFFFF:08x}" for at in _MARKS)
+    for kind, result in results.items():
+        assert result.output == f"{_LARGE} {marks}\nnext\n", kind
 
 
 def _compare(plan: Plan, images: dict[str, bytes]) -> None:
