@@ -266,4 +266,5 @@ def _is_manifest(archive: Archive) -> bool:
 
 def _words(one: Remark) -> str:
     path = "" if one.what.startswith(one.path) else f"{one.path} "
-    return f"{path}{one.what} ({one.layer})"
+    others = f"; {len(one.others)} more come to it" if one.others else ""
+    return f"{path}{one.what} ({one.layer}){others}"

@@ -38,11 +38,16 @@ _EXECUTABLE = 0o111
 
 
 class Remark(NamedTuple):
-    """What is to be said of ``path``, which ``layer`` has: what made that, or the base's name."""
+    """What is to be said of ``path``, which ``layer`` has: what made that, or the base's name.
+
+    ``others`` are programs of which the same could be said: they come to the
+    same object, and lack what that lacks.
+    """
 
     path: str
     what: str
     layer: str
+    others: tuple[str, ...] = ()
 
 
 class Checked(NamedTuple):
@@ -157,8 +162,8 @@ def prove(stacks: Stacks, start: ImageConfig, platforms: tuple[str, str]) -> Pro
         return Proof(refusals=(Remark(path, what, stacks.brought[path]),))
     base = Proven(stacks.new_base.root, stacks.new_base.plan)
     refusals = (
-        *(_remark(one, stacks) for one in _own_shortfalls(own, stacks)),
-        *(_remark(one, stacks) for one in _base_shortfalls(base, stacks)),
+        *_shortfall_remarks(_own_shortfalls(own, stacks), stacks),
+        *_shortfall_remarks(_base_shortfalls(base, stacks), stacks),
         *_start_lost(stacks, start),
     )
     links = tuple(_links_lost(stacks))
@@ -202,14 +207,25 @@ def _digest(entry: Entry, plan: Plan) -> str:
     return plan[entry.target].sha256 if entry.kind is EntryKind.HARDLINK else entry.sha256
 
 
-def _remark(short: Shortfall, stacks: Stacks) -> Remark:
-    """Say what lacks, and whose it is that has it not."""
-    base, words = stacks.new_base.name, short.words()
-    provider = stacks.new.root.lookup(short.provider) if short.provider else None
-    if provider is not None:
-        words = f"{words} (it is of {stacks.brought.get(provider.path, base)})"
-    path = short.chain[0]
-    return Remark(path, words, stacks.brought.get(path, base))
+def _shortfall_remarks(found: list[Shortfall], stacks: Stacks) -> Iterator[Remark]:
+    """Say what lacks, once for each object that wants it, and whose it is that has it not."""
+    base = stacks.new_base.name
+    alike: dict[tuple[object, ...], list[Shortfall]] = {}
+    for short in found:
+        wanting = _real(short.chain[-1], stacks)
+        alike.setdefault((wanting, short.what, short.library, short.name), []).append(short)
+    for shorts in alike.values():
+        short, words = shorts[0], shorts[0].words()
+        if short.provider:
+            words += f" (it is of {stacks.brought.get(_real(short.provider, stacks), base)})"
+        path = short.chain[0]
+        others = tuple(one.chain[0] for one in shorts[1:])
+        yield Remark(path, words, stacks.brought.get(path, base), others)
+
+
+def _real(path: str, stacks: Stacks) -> str:
+    found = stacks.new.root.lookup(path)
+    return path if found is None else found.path
 
 
 def _start_lost(stacks: Stacks, start: ImageConfig) -> Iterator[Remark]:
