@@ -148,13 +148,14 @@ def intended(seen: Seen, claimed: Plan) -> Plan:
 
     A tree whose top has not the intended owner, or is not root's, was made by
     an ordinary user: what belongs to the owner of the top has the owner that is
-    claimed, devices that are not there could not be made (nor could any where
-    none is), and so with the attributes that only root sets.
+    claimed, or where it was added since that of the top; devices that are not
+    there could not be made (nor could any where none is), and so with the
+    attributes that only root sets.
     """
     top = claimed.get("/")
     ordinary = top is not None and (seen.owner[0] != 0 or (top.uid, top.gid) != seen.owner)
     entries = {
-        entry.path: _intended(entry, claimed.get(entry.path), seen, ordinary=ordinary)
+        entry.path: _intended(entry, claimed.get(entry.path), seen, top if ordinary else None)
         for entry in seen.plan.entries()
     }
     devices = [entry for entry in claimed.entries() if entry.kind in _DEVICES]
@@ -163,14 +164,17 @@ def intended(seen: Seen, claimed: Plan) -> Plan:
     return Plan(entries.values())
 
 
-def _intended(entry: Entry, claim: Entry | None, seen: Seen, *, ordinary: bool) -> Entry:
+def _intended(entry: Entry, claim: Entry | None, seen: Seen, top: Entry | None) -> Entry:
+    """Return what one entry stands for; ``top`` is that of an ordinary user's tree, else None."""
     if claim is None:
+        if top is not None and (entry.uid, entry.gid) == seen.owner:
+            return entry._replace(uid=top.uid, gid=top.gid)
         return entry
     entry = entry._replace(reasons=claim.reasons)
     if entry.path in seen.unread and (entry.size, entry.mode) == (claim.size, claim.mode):
         # Its own mode keeps us out, as it was meant to.
         entry = entry._replace(sha256=claim.sha256, xattrs=claim.xattrs)
-    if not ordinary:
+    if top is None:
         return entry
     if (entry.uid, entry.gid) == seen.owner:
         entry = entry._replace(uid=claim.uid, gid=claim.gid)

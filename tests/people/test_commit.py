@@ -15,6 +15,12 @@ from tests.people.command import ROOTGEN, rootgen, succeed
 if TYPE_CHECKING:
     from pathlib import Path
 
+# Added, changed, removed, of another mode, of another kind; and all that at a time of its own.
+CHANGES = """
+    cd {tree} && echo a >etc/new && echo group >etc/group && rm etc/hosts && chmod 700 opt
+    rm etc/nsswitch.conf && mkdir etc/nsswitch.conf && rmdir mnt && ln -s group etc/link
+    touch -h -d @1 etc/new etc/group etc/nsswitch.conf etc/link etc opt .
+"""
 AS_USER = ("setpriv", "--reuid=1234", "--regid=1234", "--clear-groups")
 
 
@@ -122,21 +128,48 @@ def test_refused(place: Path, arguments: list[str], status: int, message: str) -
     assert "a:latest" not in succeed("images", "--store", "store", directory=place)
 
 
+def test_changed(tmp_path: Path) -> None:
+    """What was changed in a tree since it was an image is a layer, whatever the change."""
+    store = ("--store", str(tmp_path / "store"))
+    tree = str(tmp_path / "tree")
+    succeed("make", "bash", "true", "--out", tree)
+    succeed("commit", tree, "-t", "a", *store)
+    subprocess.run(["sh", "-c", CHANGES.format(tree=tree)], check=True)
+    made = json.loads(succeed("commit", tree, "-t", "b", "--base", "a", *store, "--json"))
+    assert (made["layers"], made["removed"]) == (2, 2)
+    unpacked = _unpack(tmp_path, "b:latest", tmp_path)
+    assert succeed("diff", tree, str(unpacked), "--times") == ""
+    told = succeed("diff", tree, str(unpacked), "--json")
+    assert json.loads(told)["same"] is True
+    assert (unpacked / "etc/nsswitch.conf").is_dir()
+    assert not (unpacked / "etc/hosts").exists()
+    # It says what it lies over: onto another base it needs no --base.
+    succeed("make", "bash", "true", "sed", "-t", "more", *store)
+    succeed("rebase", "b", "--onto", "more", *store)
+    shown = succeed(
+        "run", *store, "b", "--", "bash", "-c", "sed s/a/b/ /etc/new; sed p -n /etc/link"
+    )
+    assert shown == "b\ngroup\n"
+
+
 @pytest.mark.root
 def test_everyone_makes_the_same() -> None:
-    """Root's tree and an ordinary user's are one image, byte for byte."""
+    """Root's tree and an ordinary user's are one image, byte for byte, changed or not."""
     digests = []
     for who in ((), AS_USER):
         with tempfile.TemporaryDirectory() as top:
             os.chmod(top, 0o777)
             environment = {**os.environ, "HOME": top}
             for line in (
-                ["make", "bash", "true", "--out", "tree"],
-                ["commit", "tree", "-t", "a", "--store", "store", "--json"],
+                [ROOTGEN, "make", "bash", "true", "--out", "tree"],
+                [ROOTGEN, "commit", "tree", "-t", "a", "--store", "store", "--json"],
+                ["sh", "-c", CHANGES.format(tree="tree")],
+                [ROOTGEN, "commit", "tree", "-t", "b", "--base", "a", "--store", "store", "--json"],
             ):
-                command = [*who, ROOTGEN, *line]
+                command = [*who, *line]
                 done = subprocess.run(
                     command, cwd=top, env=environment, capture_output=True, check=True
                 )
-            digests.append(json.loads(done.stdout)["digest"])
-    assert digests[0] == digests[1]
+                if "--json" in line:
+                    digests.append(json.loads(done.stdout)["digest"])
+    assert digests[:2] == digests[2:]
