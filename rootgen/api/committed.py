@@ -12,6 +12,7 @@ from rootgen.api.run import ImageName, compose_run
 from rootgen.api.stacked import remove_from, stacked
 from rootgen.errors import LaunchError, RootgenError, UsageError
 from rootgen.image.addition import Stored, store_image, store_layer, with_layer
+from rootgen.image.base import base_annotations
 from rootgen.image.config import History
 from rootgen.image.descriptor import descriptor_json, parse_descriptor
 from rootgen.image.document import parse_document, render
@@ -160,7 +161,8 @@ class _Commit:
             history = History(f"rootgen run -- {_words(self._launch.command)}", created)
             config = image.config._replace(created=created)
             layers, config = with_layer(image.manifest, config, layer, history)
-            descriptor = store_image(self._store, to.name, layers, config)
+            said = base_annotations(len(image.manifest.layers), image.digest)
+            descriptor = store_image(self._store, to.name, layers, config, said)
         added, removed = json.loads(told)["counts"]
         size = layer.descriptor.size
         return Committed(to.name, descriptor.digest, len(layers), added, removed, size)

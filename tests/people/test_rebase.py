@@ -303,6 +303,18 @@ def test_told(tmp_path: Path) -> None:
     succeed("rebase", "more:1", "--onto", "base:2", "--store", store)
 
 
+def test_of_a_run(tmp_path: Path) -> None:
+    """What a command wrote over an image is an increment like any other."""
+    store = str(tmp_path / "store")
+    add_stack(store, "base:1", [busybox_layer()])
+    add_stack(store, "base:2", [[*busybox_layer(), file("etc/new", b"newer\n")]])
+    run = ("run", "--user", "0", "--store", store)
+    succeed(*run, "--commit", "noted:1", "base:1", "--", "sh", "-c", "echo noted >/etc/note")
+    succeed("rebase", "noted:1", "--onto", "base:2", "--store", store)
+    shown = succeed(*run, "noted:1", "--", "cat", "/etc/note", "/etc/new")
+    assert shown == "noted\nnewer\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
