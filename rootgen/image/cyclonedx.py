@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from rootgen.image.sbom import TOOL, pretty, raw_bytes, short_hash, shown
+from itertools import chain
+
+from rootgen.image.sbom import TOOL, braced, members, raw_bytes, short_hash, shown
 from rootgen.named import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,14 +18,12 @@ def cyclonedx_bytes(bom: Bom) -> bytes:
     files: dict[int, list[BomFile]] = {}
     for one in bom.files:
         files.setdefault(one.package, []).append(one)
-    components = [_package(one, files.get(at, [])) for at, one in enumerate(bom.packages)]
-    components += [_system(bom.release)] if bom.release.identity else []
-    components += [_file(one) for one in files.get(-1, [])]
-    depends = [
+    system = (_system(bom.release),) if bom.release.identity else ()
+    depends = (
         {"ref": one.purl, "dependsOn": [bom.packages[other].purl for other in one.depends]}
         for one in bom.packages
-    ]
-    body: dict[str, object] = {
+    )
+    body = members({
         "version": 1,
         "metadata": {
             "timestamp": bom.time(),
@@ -36,22 +36,29 @@ def cyclonedx_bytes(bom: Bom) -> bytes:
                 "properties": [{"name": "rootgen:plan", "value": bom.digest}],
             },
         },
-        "components": components,
-        "dependencies": [
-            {"ref": _ROOT, "dependsOn": [one.purl for one in bom.packages]},
-            *depends,
-        ],
-    }
-    head = {"bomFormat": "CycloneDX", "specVersion": "1.6", "serialNumber": _serial(body)}
-    schema = "http://cyclonedx.org/schema/bom-1.6.schema.json"
-    return pretty({"$schema": schema, **head, **body})
+        "components": chain(
+            (_package(one, files.get(at, [])) for at, one in enumerate(bom.packages)),
+            system,
+            map(_file, files.get(-1, [])),
+        ),
+        "dependencies": chain(
+            ({"ref": _ROOT, "dependsOn": [one.purl for one in bom.packages]},), depends
+        ),
+    })  # fmt: skip
+    head = members({
+        "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "serialNumber": _serial(body),
+    })  # fmt: skip
+    return braced(head, body) + b"\n"
 
 
-def _serial(body: dict[str, object]) -> str:
+def _serial(body: bytes) -> str:
     """Return a UUID that follows from the content (RFC 9562, 5.8: version 8)."""
     from hashlib import sha256
 
-    raw = bytearray(sha256(pretty(body)).digest()[:16])
+    raw = bytearray(sha256(body).digest()[:16])
     raw[6] = raw[6] & 0x0F | 0x80
     raw[8] = raw[8] & 0x3F | 0x80
     text = raw.hex()

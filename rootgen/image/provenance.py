@@ -7,7 +7,7 @@ user or time of day.
 
 from __future__ import annotations
 
-from rootgen.image.sbom import TOOL, pretty, shown
+from rootgen.image.sbom import TOOL, braced, members, shown
 from rootgen.named import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,24 +21,27 @@ MANIFEST = "var/lib/rootgen/manifest.json"
 
 
 def provenance_bytes(bom: Bom) -> bytes:
-    """Return the statement: its subject is the image, or a tree's manifest file."""
-    name = bom.name if bom.image else MANIFEST
-    return pretty(
-        {
-            "_type": "https://in-toto.io/Statement/v1",
-            "subject": [{"name": name, "digest": {"sha256": bom.subject.removeprefix("sha256:")}}],
-            "predicateType": _PREDICATE,
-            "predicate": {
-                "buildDefinition": {
-                    "buildType": _BUILD_TYPE,
-                    "externalParameters": {"programs": [shown(one) for one in bom.programs]},
-                    "internalParameters": {"plan": bom.digest, "distribution": bom.release.name()},
-                    "resolvedDependencies": list(_materials(bom)),
-                },
-                "runDetails": {"builder": {"id": "urn:rootgen", "version": {TOOL: bom.tool}}},
-            },
-        }
+    """Return the statement: its subject is the image, or a tree's manifest file.
+
+    A tree without one has only a Plan, whose digest is that of the tree.
+    """
+    name = bom.name if bom.image or bom.subject == bom.digest else MANIFEST
+    definition = members({
+        "buildType": _BUILD_TYPE,
+        "externalParameters": {"programs": [shown(one) for one in bom.programs]},
+        "internalParameters": {"plan": bom.digest, "distribution": bom.release.name()},
+        "resolvedDependencies": _materials(bom),
+    })  # fmt: skip
+    details = {"builder": {"id": "urn:rootgen", "version": {TOOL: bom.tool}}}
+    head = members({
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{"name": name, "digest": {"sha256": bom.subject.removeprefix("sha256:")}}],
+        "predicateType": _PREDICATE,
+    })  # fmt: skip
+    predicate = braced(
+        b'"buildDefinition": ' + braced(definition), members({"runDetails": details})
     )
+    return braced(head, b'"predicate": ' + predicate) + b"\n"
 
 
 def _materials(bom: Bom) -> Iterator[dict[str, object]]:

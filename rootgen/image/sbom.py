@@ -7,6 +7,8 @@ the host, the user or the clock.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rootgen.errors import SysrootError
 from rootgen.named import TYPE_CHECKING, NamedTuple
 
@@ -157,18 +159,34 @@ def raw_bytes(name: str) -> str:
     return "" if name.isascii() or shown(name) == name else _encoded(name).hex()
 
 
-def short_hash(name: str) -> str:
+def short_hash(name: str | bytes) -> str:
     """Return what tells ``name`` from every other one, of letters and digits."""
     from hashlib import sha256
 
-    return sha256(_encoded(name)).hexdigest()[:20]
+    return sha256(_encoded(name) if isinstance(name, str) else name).hexdigest()[:20]
 
 
-def pretty(document: Mapping[str, object]) -> bytes:
-    """Return a document as bytes: indented, in its own order, ASCII."""
-    import json
+def members(values: Mapping[str, object]) -> bytes:
+    """Return the members of a JSON object, ASCII, in their order; what is iterated has a line each.
 
-    return (json.dumps(document, indent=1) + "\n").encode("ascii")
+    Only one item of an iterator is there at a time: a tree has a million files.
+    """
+    from json import JSONEncoder
+
+    encode = JSONEncoder().encode
+    parts: list[str] = []
+    for name, value in values.items():
+        if isinstance(value, Iterator):
+            lines = ",\n".join(map(encode, value))
+            parts.append(f"{encode(name)}: [\n{lines}\n]" if lines else f"{encode(name)}: []")
+        else:
+            parts.append(f"{encode(name)}: {encode(value)}")
+    return ",\n".join(parts).encode("ascii")
+
+
+def braced(*parts: bytes) -> bytes:
+    """Return the object that has the members ``parts``."""
+    return b"{\n" + b",\n".join(parts) + b"\n}"
 
 
 def _upstream(package: Package) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from rootgen.image.sbom import TOOL, pretty, raw_bytes, short_hash, shown
+from itertools import chain
+
+from rootgen.image.sbom import TOOL, braced, members, raw_bytes, short_hash, shown
 from rootgen.named import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from rootgen.image.sbom import Bom, BomFile, BomPackage
 
@@ -20,27 +22,23 @@ def spdx_bytes(bom: Bom) -> bytes:
     for one in bom.files:
         files.setdefault(one.package, []).append(one)
     packages = (_package(one, files.get(at, [])) for at, one in enumerate(bom.packages))
-    body: dict[str, object] = {
-        "packages": [_root(bom, files.get(-1, [])), *packages],
-        "files": [_file(one) for one in bom.files],
-        "relationships": list(_relationships(bom)),
-    }
-    return pretty({
+    body = members({
+        "packages": chain((_root(bom, files.get(-1, [])),), packages),
+        "files": map(_file, bom.files),
+        "relationships": _relationships(bom),
+    })  # fmt: skip
+    named = f"{bom.name}\0{bom.tool}\0{bom.created}\0".encode() + body
+    head = members({
         "spdxVersion": "SPDX-2.3",
         "dataLicense": "CC0-1.0",
         "SPDXID": _DOCUMENT,
         "name": bom.name,
         # One for each content (6.5): the Plan's digest, and one of all that is said of it.
         "documentNamespace": "https://spdx.org/spdxdocs/rootgen-"
-         f"{bom.digest.removeprefix('sha256:')}-{_hash(bom, body)}",
+         f"{bom.digest.removeprefix('sha256:')}-{short_hash(named)}",
         "creationInfo": {"created": bom.time(), "creators": [f"Tool: {TOOL}-{bom.tool}"]},
-        **body,
     })  # fmt: skip
-
-
-def _hash(bom: Bom, body: dict[str, object]) -> str:
-    head = f"{bom.name}\0{bom.tool}\0{bom.created}\0"
-    return short_hash(head + pretty(body).decode("ascii"))
+    return braced(head, body) + b"\n"
 
 
 def _root(bom: Bom, own: list[BomFile]) -> dict[str, object]:
@@ -130,7 +128,7 @@ def _told(one: BomFile) -> Iterator[str]:
         yield f"its name in bytes is {raw_bytes(one.path)}"
 
 
-def _relationships(bom: Bom) -> Iterable[dict[str, str]]:
+def _relationships(bom: Bom) -> Iterator[dict[str, str]]:
     yield _relation(_DOCUMENT, "DESCRIBES", _ROOT)
     names = [_package_id(one) for one in bom.packages]
     for name in names:
