@@ -344,15 +344,15 @@ def test_provenance(place: Path) -> None:
     assert written["predicateType"] == "https://slsa.dev/provenance/v1"
     Statement.copy_from_pb(ParseDict(written, StatementMessage())).validate()
     ParseDict(written["predicate"], ProvenanceMessage())
-    # A tree that nobody made with rootgen has no such file.
-    (place / "found").mkdir(exist_ok=True)
-    written = document("found", "--format", "slsa", "--sysroot", "", directory=place)
-    assert written["subject"][0]["name"] == "rootfs"
     materials = written["predicate"]["buildDefinition"]["resolvedDependencies"]
     found = [one for one in materials if one["uri"].endswith("#usr/bin/git")]
     assert [one["digest"]["sha256"] for one in found] == [
         hashlib.sha256((place / "full/usr/bin/git").read_bytes()).hexdigest()
     ]
+    # A tree that nobody made with rootgen has no such file.
+    (place / "found").mkdir(exist_ok=True)
+    written = document("found", "--format", "slsa", "--sysroot", "", directory=place)
+    assert written["subject"][0]["name"] == "rootfs"
 
 
 def test_alpine(tmp_path: Path) -> None:
