@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -121,6 +122,29 @@ def test_detached(deep: Deep) -> None:
     done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout.split("\n")[:2] == [name, "x"], done.stderr
     assert f"{name}: exit status" in done.stdout
+
+
+_PYTHON = """
+import sys, rootgen
+options = rootgen.Options(ephemeral=True)
+for number in range(3):
+    done = rootgen.run("/mnt/m2", ["sh", "-c", f"echo {number} >>/x; cat /x"], options=options)
+    print(done.status, done.stdout.decode(), end="")
+try:
+    rootgen.run("/mnt/m2", ["absent"], options=options)
+except rootgen.RootgenError as error:
+    print(error.what)
+with rootgen.launch("/mnt/m2", ["sleep", "1000"], options=options):
+    print("up")
+"""
+
+
+def test_from_python(deep: Deep) -> None:
+    """Launches from Python likewise, one after the other."""
+    line = deep(sys.executable, "-c", _PYTHON)
+    done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+    told = ["0 0", "0 1", "0 2", "absent: not found in the tree", "up"]
+    assert done.stdout.splitlines() == told, done.stderr
 
 
 def test_errors(deep: Deep) -> None:
