@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from contextlib import contextmanager
 from time import gmtime, strftime
@@ -153,19 +152,23 @@ class _Commit:
             document = parse_document(told, "what was written")
             for note in document.texts("notes"):
                 self._tell(note)
-            if not document.texts("diff_id"):
+            if "layer" not in document:
                 return None
-            (diff_id,) = document.texts("diff_id")
-            layer = Stored(parse_descriptor(document.inner("layer")), diff_id)
+            layer = Stored(parse_descriptor(document.inner("layer")), document.text("diff_id"))
             created = strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(to.epoch or 0))
             history = History(f"rootgen run -- {_words(self._launch.command)}", created)
             config = image.config._replace(created=created)
             layers, config = with_layer(image.manifest, config, layer, history)
             said = base_annotations(len(image.manifest.layers), image.digest)
             descriptor = store_image(self._store, to.name, layers, config, said)
-        added, removed = json.loads(told)["counts"]
-        size = layer.descriptor.size
-        return Committed(to.name, descriptor.digest, len(layers), added, removed, size)
+        return Committed(
+            to.name,
+            descriptor.digest,
+            len(layers),
+            document.size("added"),
+            document.size("removed"),
+            layer.descriptor.size,
+        )
 
     def _store_layer(self) -> bytes:
         """Store what was written as a layer; return where it is, and notes, as JSON."""
@@ -181,15 +184,16 @@ class _Commit:
         layer = layer_of(below, apply_layer(below, Archive(members, 0, "")))
         notes = [f"{one.path}: {one.what} is not in the layer" for one in unheld]
         if _is_nothing(layer, below):
-            return render({"notes": notes, "diff_id": []})
+            return render({"notes": notes})
         with StackContents((*stack.layers, upper.directory)) as contents:
             stored = store_layer(self._store, layer, contents.open, _COMPRESS)
         return render(
             {
                 "notes": notes,
-                "diff_id": [stored.diff_id],
+                "diff_id": stored.diff_id,
                 "layer": descriptor_json(stored.descriptor),
-                "counts": [len(layer.entries), len(layer.removed)],
+                "added": len(layer.entries),
+                "removed": len(layer.removed),
             }
         )
 
