@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from rootgen.api.bases import open_base
 from rootgen.api.make import MakeRequest, check_lacking, profile_of
-from rootgen.api.over import Tagged, add_to, nothing, step_of, store_steps
+from rootgen.api.over import (
+    Ready,
+    Tagged,
+    add_to,
+    nothing,
+    platform_of,
+    step_of,
+    store_ready,
+)
 from rootgen.api.targets import open_sysroot
 from rootgen.errors import UsageError
+from rootgen.image.platform import platform_words
 from rootgen.image.reference import parse_reference
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.plan.assemble import Wish
@@ -18,6 +27,7 @@ if TYPE_CHECKING:
 
     from rootgen.api.bases import OpenedBase
     from rootgen.api.layered import LayeredImage, Step
+    from rootgen.image.descriptor import Platform
     from rootgen.plan.base import Base
     from rootgen.plan.collect import Skipped
     from rootgen.plan.increment import Exchange
@@ -48,11 +58,17 @@ class BuildRequest(NamedTuple):
 
 
 class BuildResult(NamedTuple):
-    """The image; what its layers replace of those beneath, and why; what was left out."""
+    """The image; what its layers replace of those beneath, and why; what was left out.
+
+    ``platform`` is what it is for, in words; ``index_digest`` of the index
+    that it is in with others of its name, "" where it is alone.
+    """
 
     image: LayeredImage
     exchanged: tuple[Exchange, ...]
     skipped: tuple[Skipped, ...]
+    platform: str = ""
+    index_digest: str = ""
 
 
 class _Resolved(NamedTuple):
@@ -82,28 +98,62 @@ def build_together(
 ) -> tuple[BuildResult, ...]:
     """Make several images of one store; where they are divided, into layers that they share.
 
-    The store and how many layers are those of the first. Nothing is stored
-    before all of them are known. Raises as ``build``.
+    Requests of one tag, with sysroots of different machines, are one image
+    for several platforms. The store and how many layers are those of the
+    first. Nothing is stored before all of them are known. Raises as ``build``.
     """
     for request in requests:
         if not request.profiles:
             raise UsageError("nothing to build: name a profile with -f")
         parse_reference(request.tag)
+    names = {str(parse_reference(request.tag)) for request in requests}
+    if len(names) < len(requests) and any(request.base for request in requests):
+        raise UsageError("a base is for one platform: --base and one --sysroot")
     resolved = [_resolved(request, progress) for request in requests]
+    platforms = [platform_of(one.whole) for one in resolved]
+    _check_platforms(requests, platforms)
     steps, divided, store = [one.steps for one in resolved], "", requests[0].store
     if requests[0].layers:
         from rootgen.api.splitting import Whole, divide
 
         wholes = [
-            Whole(request.tag, one.steps[0], open_sysroot(request.sysroot))
-            for request, one in zip(requests, resolved, strict=True)
+            Whole(request.tag, one.steps[0], open_sysroot(request.sysroot), platform)
+            for request, one, platform in zip(requests, resolved, platforms, strict=True)
         ]
         images, divided = divide(store, wholes, requests[0].layers)
         steps = list(images)
-    return tuple(
-        _stored(request, one, own, divided, progress)
+    ready = [
+        Ready(_tagged(request), one.opened, own, one.whole, one.start, divided)
         for request, one, own in zip(requests, resolved, steps, strict=True)
+    ]
+    return tuple(
+        BuildResult(
+            named.image,
+            one.exchanged,
+            one.skipped,
+            platform_words(named.platform),
+            named.index_digest,
+        )
+        for one, named in zip(resolved, store_ready(ready, progress=progress), strict=True)
     )
+
+
+def _check_platforms(requests: Sequence[BuildRequest], platforms: Sequence[Platform]) -> None:
+    """Raise UsageError where what is to be one image is for one platform twice."""
+    sysroots: dict[tuple[str, Platform], str] = {}
+    for request, platform in zip(requests, platforms, strict=True):
+        key = (str(parse_reference(request.tag)), platform)
+        if key in sysroots:
+            raise UsageError(
+                f"{request.tag} would be for {platform_words(platform)} twice",
+                why=(f"of {sysroots[key]} and of {request.sysroot}",),
+                hint="an image has one --sysroot for each platform",
+            )
+        sysroots[key] = request.sysroot
+
+
+def _tagged(request: BuildRequest) -> Tagged:
+    return Tagged(request.tag, request.store, "", request.compress, request.epoch or 0)
 
 
 def _resolved(request: BuildRequest, progress: Progress | None) -> _Resolved:
@@ -130,20 +180,6 @@ def _resolved(request: BuildRequest, progress: Progress | None) -> _Resolved:
     return _Resolved(
         opened, tuple(steps), base, profile.image, tuple(exchanged), tuple(dict.fromkeys(skipped))
     )
-
-
-def _stored(
-    request: BuildRequest,
-    resolved: _Resolved,
-    steps: tuple[Step, ...],
-    divided: str,
-    progress: Progress | None,
-) -> BuildResult:
-    tagged = Tagged(request.tag, request.store, "", request.compress, request.epoch or 0)
-    image = store_steps(
-        tagged, resolved.opened, steps, resolved.whole, resolved.start, divided, progress=progress
-    )
-    return BuildResult(image, resolved.exchanged, resolved.skipped)
 
 
 def _layers(profile: Profile) -> Iterator[Profile]:

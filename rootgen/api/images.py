@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from rootgen.image.collect import Damage
-    from rootgen.image.descriptor import Descriptor
+    from rootgen.image.descriptor import Descriptor, Platform
 
 
 class Image(NamedTuple):
@@ -79,14 +79,18 @@ def find_image(path: str, written: str) -> Image:
         return image_in(store, written)
 
 
-def image_in(store: Store, written: str) -> Image:
-    """Return the image of an open store that people call ``written``; raise as ``find_image``."""
-    return _image(store, found_descriptor(store, written), str(parse_reference(written)))
+def image_in(store: Store, written: str, platform: Platform | None = None) -> Image:
+    """Return the image of an open store that people call ``written``; raise as ``find_image``.
+
+    Of one for several platforms it is that for ``platform`` (None: this machine's).
+    """
+    descriptor, name = found_descriptor(store, written), str(parse_reference(written))
+    return _image(store, _for_platform(store, descriptor, name, platform), name)
 
 
 def manifest_in(store: Store, written: str) -> Descriptor:
     """Return the descriptor of such an image's manifest: this machine's, of one for several."""
-    return _for_this_machine(store, found_descriptor(store, written), written)
+    return _for_platform(store, found_descriptor(store, written), written)
 
 
 def readable_images(store: Store) -> Iterator[Image]:
@@ -132,7 +136,7 @@ def found_descriptor(store: Store, written: str) -> Descriptor:
 
 
 def _image(store: Store, descriptor: Descriptor, name: str) -> Image:
-    descriptor = _for_this_machine(store, descriptor, name)
+    descriptor = _for_platform(store, descriptor, name)
     manifest = parse_manifest(store.read(descriptor), descriptor.digest)
     check_image(manifest, name or descriptor.digest)
     config = parse_config(store.read(manifest.config), manifest.config.digest)
@@ -143,11 +147,14 @@ def _image(store: Store, descriptor: Descriptor, name: str) -> Image:
     return Image(name, descriptor.digest, manifest, config)
 
 
-def _for_this_machine(store: Store, descriptor: Descriptor, name: str) -> Descriptor:
-    """Return the manifest that this machine takes of an index; of other descriptors themselves."""
+def _for_platform(
+    store: Store, descriptor: Descriptor, name: str, platform: Platform | None = None
+) -> Descriptor:
+    """Return the manifest that a machine takes of an index; of other descriptors themselves."""
+    wanted = platform or machine_platform(os.uname().machine)
     for _ in range(DEPTH):
         if oci_media_type(descriptor.media_type) != INDEX:
             break
         index = parse_index(store.read(descriptor), descriptor.digest)
-        descriptor = choose(index, machine_platform(os.uname().machine), name or descriptor.digest)
+        descriptor = choose(index, wanted, name or descriptor.digest)
     return descriptor

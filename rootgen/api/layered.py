@@ -7,9 +7,10 @@ from time import gmtime, strftime
 
 from rootgen.api.telling import byte_teller
 from rootgen.errors import ElfError, SysrootError
-from rootgen.image.addition import store_image, store_layer
+from rootgen.image.addition import store_layer, write_image
 from rootgen.image.base import base_annotations
 from rootgen.image.config import Config, History, go_platform
+from rootgen.image.descriptor import Platform
 from rootgen.image.reuse import recall, remember
 from rootgen.layer.whiteout import Layer
 from rootgen.named import TYPE_CHECKING, NamedTuple
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from rootgen.api.images import Image
     from rootgen.image.addition import Stored
+    from rootgen.image.descriptor import Descriptor
     from rootgen.image.store import Store
     from rootgen.plan.as_sysroot import PlanSysroot
     from rootgen.sysroot.port import OpenFile, Sysroot
@@ -74,6 +76,14 @@ class LayeredImage(NamedTuple):
     layers: tuple[LayerReport, ...]
 
 
+class Written(NamedTuple):
+    """An image that is written and has no name yet."""
+
+    image: LayeredImage
+    descriptor: Descriptor
+    platform: Platform
+
+
 class Target(NamedTuple):
     """What the image is to be: ``plan`` is all of it, ``start`` how it is started.
 
@@ -99,7 +109,22 @@ def store_layers(
     base_steps: int = 0,
     progress: Progress | None = None,
 ) -> LayeredImage:
-    """Store an image of the layers of ``base``, one for each of ``steps``, and a last one.
+    """Store and name what ``write_layers`` writes; raise as that."""
+    written = write_layers(store, target, base, steps, base_steps=base_steps, progress=progress)
+    store.tag(written.descriptor, target.name)
+    return written.image
+
+
+def write_layers(
+    store: Store,
+    target: Target,
+    base: Image | None,
+    steps: Sequence[Step],
+    *,
+    base_steps: int = 0,
+    progress: Progress | None = None,
+) -> Written:
+    """Write an image of the layers of ``base``, one for each of ``steps``, and a last one.
 
     That one holds the manifest of the whole, so that no other layer depends
     on what it lies over. Of ``steps`` the first ``base_steps`` are a base
@@ -124,14 +149,10 @@ def store_layers(
     annotations = base_annotations(under, "" if base is None else base.digest)
     if target.divided:
         annotations = (*annotations, (LAYERS, target.divided))
-    descriptor = store_image(
-        store,
-        target.name,
-        layers,
-        config._replace(created=created, start=start),
-        tuple(sorted(annotations)),
-    )
-    return LayeredImage(target.name, descriptor.digest, under, tuple(reports))
+    config = config._replace(created=created, start=start)
+    descriptor, _ = write_image(store, layers, config, tuple(sorted(annotations)))
+    image = LayeredImage(target.name, descriptor.digest, under, tuple(reports))
+    return Written(image, descriptor, Platform(config.os, config.architecture, config.variant))
 
 
 def manifest_step(target: Target, start: ImageConfig) -> Step:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from rootgen.api.layered import LayeredImage, Step, Target, store_layers
+from rootgen.api.layered import LayeredImage, Step, Target, Written, config_for, write_layers
+from rootgen.image.addition import write_index
+from rootgen.image.descriptor import Platform
 from rootgen.image.reference import parse_reference
 from rootgen.image.store import Store
 from rootgen.named import TYPE_CHECKING, NamedTuple
@@ -100,9 +102,16 @@ def store_made(
     if tagged.layers:
         from rootgen.api.splitting import Whole, divide
 
-        whole = Whole(tagged.name, steps[0], sysroot)
+        whole = Whole(tagged.name, steps[0], sysroot, platform_of(made.base))
         (steps,), divided = divide(tagged.store, [whole], tagged.layers)
-    return store_steps(tagged, opened, steps, made.base, start, divided, progress=progress)
+    ready = Ready(tagged, opened, steps, made.base, start, divided)
+    return store_ready([ready], progress=progress)[0].image
+
+
+def platform_of(whole: Base) -> Platform:
+    """Return what an image of ``whole`` is for."""
+    config = config_for(whole.root, whole.programs)
+    return Platform(config.os, config.architecture, config.variant)
 
 
 def step_of(made: Made, host: Sysroot, created_by: str) -> Step:
@@ -110,26 +119,66 @@ def step_of(made: Made, host: Sysroot, created_by: str) -> Step:
     return Step(made.plan, Sources(made.increment.root, host).open, created_by)
 
 
-def store_steps(
-    tagged: Tagged,
-    opened: OpenedBase | None,
-    steps: Sequence[Step],
-    whole: Base,
-    start: ImageConfig,
-    divided: str = "",
-    *,
-    progress: Progress | None = None,
-) -> LayeredImage:
-    """Store an image of ``steps`` over ``opened``, together ``whole``; raise as above."""
-    name = str(parse_reference(tagged.name))
+class Ready(NamedTuple):
+    """An image whose layers are known: ``steps`` over ``opened``, together ``whole``.
+
+    ``divided`` is how it was divided into them, "" where it was not.
+    """
+
+    tagged: Tagged
+    opened: OpenedBase | None
+    steps: tuple[Step, ...]
+    whole: Base
+    start: ImageConfig
+    divided: str = ""
+
+
+class Named(NamedTuple):
+    """An image that was stored, for which platform; ``index_digest`` is of what names it.
+
+    That is "" where the image has its name for itself.
+    """
+
+    image: LayeredImage
+    platform: Platform
+    index_digest: str
+
+
+def store_ready(ready: Sequence[Ready], *, progress: Progress | None = None) -> tuple[Named, ...]:
+    """Store images in the store of the first; those of one name as one for several platforms.
+
+    None has its name before all are whole. Raises ImageError, UsageError.
+    """
+    with Store.open_or_make(ready[0].tagged.store) as store, store.adding():
+        written = [_written(store, one, progress) for one in ready]
+        indexes: dict[str, str] = {}
+        for name in dict.fromkeys(one.image.name for one in written):
+            own = [one for one in written if one.image.name == name]
+            descriptor = own[0].descriptor
+            if len(own) > 1:
+                manifests = (one.descriptor._replace(platform=one.platform) for one in own)
+                descriptor = write_index(store, tuple(manifests))
+                indexes[name] = descriptor.digest
+            store.tag(descriptor, name)
+    return tuple(Named(one.image, one.platform, indexes.get(one.image.name, "")) for one in written)
+
+
+def _written(store: Store, ready: Ready, progress: Progress | None) -> Written:
+    tagged, whole, opened = ready.tagged, ready.whole, ready.opened
     target = Target(
-        name, whole.plan, whole.programs, whole.root, start, tagged.compress, tagged.epoch, divided
-    )  # fmt: skip
+        str(parse_reference(tagged.name)),
+        whole.plan,
+        whole.programs,
+        whole.root,
+        ready.start,
+        tagged.compress,
+        tagged.epoch,
+        ready.divided,
+    )
     under = base_steps(opened)
-    with Store.open_or_make(tagged.store) as store, store.adding():
-        image = None if opened is None else opened.image
-        every = (*under, *steps)
-        return store_layers(store, target, image, every, base_steps=len(under), progress=progress)
+    image = None if opened is None else opened.image
+    every = (*under, *ready.steps)
+    return write_layers(store, target, image, every, base_steps=len(under), progress=progress)
 
 
 def base_steps(opened: OpenedBase | None) -> tuple[Step, ...]:

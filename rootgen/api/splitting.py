@@ -7,6 +7,7 @@ import re
 from rootgen.api.images import image_in
 from rootgen.api.layered import LAYER, LAYERS, Step
 from rootgen.errors import ImageError, SysrootError
+from rootgen.image.platform import platform_words
 from rootgen.image.reference import Reference, parse_reference
 from rootgen.image.store import Store
 from rootgen.layer.split import split
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rootgen.api.images import Image
+    from rootgen.image.descriptor import Platform
     from rootgen.plan.plan import Plan
     from rootgen.sysroot.port import Sysroot
 
@@ -26,11 +28,15 @@ _COMPILED = re.compile(r"/__pycache__/([^/]+)\.[a-z]+-\d+(\.opt-\d)?\.pyc$")
 
 
 class Whole(NamedTuple):
-    """What an image called ``tag`` is to have over its base, read from ``sysroot``."""
+    """What an image called ``tag`` is to have over its base, read from ``sysroot``.
+
+    Several of one tag are for several platforms.
+    """
 
     tag: str
     step: Step
     sysroot: Sysroot
+    platform: Platform
 
 
 class Divided(NamedTuple):
@@ -47,14 +53,11 @@ def divide(store: str, wholes: Sequence[Whole], count: int) -> Divided:
     of that name in the store) what there was stays in its layer. Raises
     ImageError where the store cannot be read.
     """
-    references = [parse_reference(one.tag) for one in wholes]
-    names = [one.name for one in references]
-    if len(set(names)) < len(names):
-        names = [str(one) for one in references]
+    names = _names(wholes)
     how = f"{count} {','.join(names)}" if len(names) > 1 else str(count)
     plans = [one.step.plan for one in wholes]
     origins = [_origins(one.step.plan, one.sysroot) for one in wholes]
-    parts = split(plans, names, count, _previous(store, references, how), origins)
+    parts = split(plans, names, count, _previous(store, wholes, how), origins)
     images = tuple(
         tuple(
             one.step._replace(
@@ -67,6 +70,22 @@ def divide(store: str, wholes: Sequence[Whole], count: int) -> Divided:
         for one, own in zip(wholes, parts, strict=True)
     )
     return Divided(images, how)
+
+
+def _names(wholes: Sequence[Whole]) -> list[str]:
+    """Return what tells the images apart: names; where they are one, platforms, or tags as well.
+
+    No tag where it can be without: the next build may have another.
+    """
+    references = [parse_reference(one.tag) for one in wholes]
+    platforms = [f"({platform_words(one.platform)})" for one in wholes]
+    names = [one.name for one in references]
+    for first in (names, [str(one) for one in references]):
+        for second in ([""] * len(wholes), platforms):
+            found = [a + b for a, b in zip(first, second, strict=True)]
+            if len(set(found)) == len(found):
+                return found
+    return found
 
 
 def _origins(plan: Plan, sysroot: Sysroot) -> Mapping[str, str]:
@@ -86,28 +105,29 @@ def _origins(plan: Plan, sysroot: Sysroot) -> Mapping[str, str]:
 
 
 def _previous(
-    path: str, references: Sequence[Reference], how: str
+    path: str, wholes: Sequence[Whole], how: str
 ) -> tuple[tuple[frozenset[str], ...], ...]:
     """Return what units each layer of the predecessors has; nothing unless all of them are."""
     found = []
     with Store.open_or_make(path) as store:
-        for reference in references:
-            image = _predecessor(store, reference)
+        for one in wholes:
+            image = _predecessor(store, parse_reference(one.tag), one.platform)
             if image is None or dict(image.manifest.annotations).get(LAYERS) != how:
                 return ()
-            labels = [dict(one.annotations).get(LAYER, "") for one in image.manifest.layers]
+            layers = image.manifest.layers
+            labels = [dict(layer.annotations).get(LAYER, "") for layer in layers]
             found.append(tuple(frozenset(label.split(" ")) for label in labels if label))
     return tuple(found)
 
 
-def _predecessor(store: Store, reference: Reference) -> Image | None:
+def _predecessor(store: Store, reference: Reference, platform: Platform) -> Image | None:
     """Return the image of that name; else the last one whose name differs by the tag alone."""
     names = [one.name() for one in reversed(store.index().manifests)]
     alike = str(reference._replace(tag=""))
     near = [str(reference), *(one for one in names if one.startswith(alike) and "@" not in one)]
     for name in near:
         try:
-            return image_in(store, name)
+            return image_in(store, name, platform)
         except ImageError:
             continue
     return None

@@ -10,7 +10,7 @@ from rootgen.cli.command import Command, Option, OptionError, flag
 from rootgen.cli.epoch import source_date_epoch
 from rootgen.cli.layers import LAYERS, RECORDS, image_json, image_lines
 from rootgen.cli.output import write_json, write_lines, write_notes
-from rootgen.cli.store import STORE, store_path
+from rootgen.cli.store import STORE, short_digest, store_path
 from rootgen.image.compress import COMPRESSIONS
 from rootgen.named import TYPE_CHECKING
 from rootgen.report.progress import ProgressLine
@@ -24,7 +24,7 @@ def build(  # noqa: PLR0913 - one parameter for each option
     profiles: tuple[str, ...],
     tags: tuple[str, ...],
     base: str,
-    sysroot: str,
+    sysroots: tuple[str, ...],
     compress: str,
     store: str,
     layers: int | None,
@@ -41,6 +41,7 @@ def build(  # noqa: PLR0913 - one parameter for each option
       rootgen build -f tools.yaml --base base:1 -t tools:1
       rootgen build -f server.yaml --layers 10 -t server:1
       rootgen build -f a.yaml -t a:1 -f b.yaml -t b:1 --layers 10
+      rootgen build -f server.yaml --sysroot / --sysroot ./arm64 -t server:1
 
     What the profile brings outside of its layers is the first; each brings
     what those beneath it lack. One that is the same as before is not packed
@@ -50,6 +51,9 @@ def build(  # noqa: PLR0913 - one parameter for each option
     With --layers the image is divided anew: what changes together is in one
     layer, the largest by itself. With -t given again, the profiles are as
     many, and an image each: they are divided into layers that they share.
+
+    With several roots an image is for as many platforms: an index, of which
+    a machine takes its own. What each is for is seen from its programs.
     """
     requests = [
         BuildRequest(
@@ -66,18 +70,23 @@ def build(  # noqa: PLR0913 - one parameter for each option
             layers=layers or 0,
         )
         for own, tag in _images(profiles, tags)
+        for sysroot in sysroots or ("/",)
     ]
     with ProgressLine(sys.stderr, os.environ) as progress:
         results = build_together(requests, progress=progress)
     if as_json:
         images = [_image_json(one) for one in results]
-        document = images[0] if len(tags) == 1 else {"images": images}
+        document = images[0] if len(images) == 1 else {"images": images}
         write_json({"rootgen": 1, "command": "build", **document})
         return
     for result in results:
         write_notes(printable(f"{one.path}: {one.why}") for one in result.skipped)
         write_notes(printable(f"replaces {one.path}: {one.why}") for one in result.exchanged)
         write_lines(image_lines(result.image))
+        if result.index_digest:
+            write_lines(
+                [f"  for {result.platform}, of the index {short_digest(result.index_digest)}"]
+            )
 
 
 def _images(
@@ -99,6 +108,8 @@ def _images(
 def _image_json(result: BuildResult) -> dict[str, object]:
     return {
         **image_json(result.image),
+        "platform": result.platform,
+        "index": result.index_digest or None,
         "replaced": [{"path": one.path, "why": one.why} for one in result.exchanged],
         "skipped": [{"path": one.path, "what": one.why} for one in result.skipped],
     }
@@ -122,8 +133,9 @@ COMMAND = Command(
             help="Begin with BASE: an image of the store, a directory, a tarball or a squashfs.",
         ),
         Option(
-            ("--sysroot",), "sysroot", metavar="DIR", default="/",
-            help="Read programs and libraries from this root instead of the host's.",
+            ("--sysroot",), "sysroots", metavar="DIR", multiple=True,
+            help="Read programs and libraries from this root instead of the host's; for "
+            "several platforms, from several.",
         ),
         Option(
             ("--compress",), "compress", metavar="HOW", kind="choice", choices=COMPRESSIONS,

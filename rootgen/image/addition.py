@@ -5,8 +5,14 @@ from __future__ import annotations
 from rootgen.errors import ImageError
 from rootgen.image.compress import compressor
 from rootgen.image.config import Config, History, config_bytes
-from rootgen.image.descriptor import CONFIG, LAYER_TYPES, MANIFEST, Descriptor
-from rootgen.image.manifest import LAYERS_LIMIT, ImageManifest, manifest_bytes
+from rootgen.image.descriptor import CONFIG, INDEX, LAYER_TYPES, MANIFEST, Descriptor
+from rootgen.image.manifest import (
+    LAYERS_LIMIT,
+    ImageManifest,
+    Index,
+    index_bytes,
+    manifest_bytes,
+)
 from rootgen.layer.write import write_tar
 from rootgen.named import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -98,6 +104,11 @@ def store_image(
     descriptor, _ = write_image(store, layers, config, annotations)
     store.tag(descriptor, name)
     return descriptor
+
+
+def write_index(blobs: Blobs, manifests: tuple[Descriptor, ...]) -> Descriptor:
+    """Write what says which of ``manifests`` is for which platform; each says its own."""
+    return blobs.write(INDEX, index_bytes(Index(manifests)))
 
 
 def write_image(
