@@ -7,16 +7,27 @@ from __future__ import annotations
 
 import os
 
-from rootgen.api.run import RunRequest, best_shell, manifest_start, root_of, with_defaults
+from rootgen.api.run import (
+    RunRequest,
+    best_shell,
+    manifest_start,
+    root_of,
+    root_or_image,
+    with_defaults,
+)
+from rootgen.errors import UsageError
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sandbox.compose import compose_launch
 from rootgen.sandbox.facts import read_facts
+from rootgen.sandbox.launch import Root
 from rootgen.sandbox.oci import runtime_config
 from rootgen.sandbox.options import Options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from rootgen.api.run import ImageName
+    from rootgen.profile.model import ImageConfig
     from rootgen.rootfs.note import Note
 
     Tell = Callable[[str], None]
@@ -26,6 +37,7 @@ if TYPE_CHECKING:
 class BundleRequest(NamedTuple):
     """What becomes a bundle, and where.
 
+    ``root`` is a directory, or the name of an image of the store at ``store``.
     ``terminal``: the runtime gives the program one of its own. ``linked``:
     ``config.json`` leads to the tree where it is, which is not copied.
     """
@@ -37,6 +49,7 @@ class BundleRequest(NamedTuple):
     terminal: bool = False
     linked: bool = False
     force: bool = False
+    store: str = ""
 
 
 def pack_bundle(
@@ -52,17 +65,55 @@ def pack_bundle(
     and the ids that ``run`` would give. Raises LaunchError and UsageError as
     ``run`` does, and for what a bundle cannot say; TreeError.
     """
-    from rootgen.rootfs.bundle import ROOTFS, write_bundle
+    from rootgen.rootfs.bundle import ROOTFS, copied_tree, write_bundle
 
-    config = bundle_config(request, ROOTFS, tell=tell, environ=environ)
+    what = root_or_image(request.root, request.store)
+    if not isinstance(what, str):
+        return _pack_image(request, what, progress=progress, environ=environ)
+    config = config_bytes(bundle_config(request, ROOTFS, tell=tell, environ=environ))
     return write_bundle(
         request.out,
-        config_bytes(config),
-        request.root,
-        copied=not request.linked,
+        lambda copy: config,  # noqa: ARG005 - it is that of the tree
+        None if request.linked else copied_tree(request.root, progress),
+        apart=request.root,
         force=request.force,
         progress=progress,
     )
+
+
+def _pack_image(
+    request: BundleRequest,
+    image: ImageName,
+    *,
+    progress: Progress | None,
+    environ: Mapping[str, str],
+) -> tuple[Note, ...]:
+    """Write a bundle of an image, which without a command runs what that says.
+
+    What its config depends on is read in the copy: the image is nowhere unpacked before.
+    """
+    from rootgen.api.packable import named_store, packable
+    from rootgen.rootfs.bundle import ROOTFS, Copied, by_path, write_bundle
+
+    if request.linked:
+        raise UsageError(f"{image.name} is an image: there is no directory to lead to with --link")
+    with packable(image, progress) as source:
+        start = source.start
+
+        def config(copy: str) -> bytes:
+            root = Root((copy,), None, image.name)
+            words = request.command or start.entrypoint + start.command
+            asked = request._replace(command=words)
+            return config_bytes(_config_of(root, asked, start, ROOTFS, environ=environ))
+
+        return write_bundle(
+            request.out,
+            config,
+            Copied(by_path(source.plan), source.root),
+            apart=named_store(image),
+            force=request.force,
+            progress=progress,
+        )
 
 
 def bundle_config(
@@ -74,7 +125,18 @@ def bundle_config(
 ) -> dict[str, object]:
     """Return the ``config.json`` of a bundle whose copied tree is called ``rootfs``."""
     root = root_of(RunRequest(request.root, options=request.options))
-    options = with_defaults(manifest_start(root, tell), request.options)
+    return _config_of(root, request, manifest_start(root, tell), rootfs, environ=environ)
+
+
+def _config_of(
+    root: Root,
+    request: BundleRequest,
+    start: ImageConfig | None,
+    rootfs: str,
+    *,
+    environ: Mapping[str, str],
+) -> dict[str, object]:
+    options = with_defaults(start, request.options)
     # The runtime makes the groups, in its own way and place: none of ours is looked for.
     composed = options._replace(memory=None, cpus=None, pids=None)
     facts = read_facts(root, composed, environ)

@@ -84,15 +84,17 @@ def pack(  # noqa: PLR0913 - one parameter for each option
     A bundle is a directory: config.json, which has an OCI runtime do what
     `rootgen run` does with the same options, and a copy of the tree. It is
     for the user who packs it: an ordinary user's has a user namespace.
-    Without COMMAND it runs the best shell that the tree has.
+    Without COMMAND it runs the best shell that the tree has, of an image
+    what that is started with.
     """
     if to is None:
         raise UsageError(f"pack as what? --to {', '.join(_FORMATS)}")
     store = given.pop("store")
     if to == "bundle":
-        if tag or store or attached:
-            which = "tag" if tag else "store" if store else "attached"
+        if tag or attached:
+            which = "tag" if tag else "attached"
             raise OptionError(f"--{which} means nothing with --to bundle")
+        given["store"] = store_path(store)
         _pack_bundle(rootfs, out, words, compress, given, force=force, as_json=as_json)
         return
     _refuse_bundled(words, given, to)
@@ -135,9 +137,9 @@ def _pack_bundle(
     if compress or as_json or out == "-":
         which = "--json" if as_json else "--compress" if compress else "-"
         raise OptionError(f"{which} means nothing with --to bundle: it is a directory")
-    terminal, linked = bundled.pop("terminal"), bundled.pop("linked")
+    terminal, linked, store = (bundled.pop(one) for one in ("terminal", "linked", "store"))
     options = given_options(bundled)
-    request = BundleRequest(rootfs, out, words, options, terminal, linked, force)
+    request = BundleRequest(rootfs, out, words, options, terminal, linked, force, store)
     with ProgressLine(sys.stderr, os.environ) as progress:
         notes = pack_bundle(request, tell=tell, progress=progress)
     write_notes([printable(f"{note.path}: {note.what}") for note in notes])

@@ -12,6 +12,8 @@ import pytest
 
 from rootgen.api.bundle import BundleRequest, pack_bundle
 from rootgen.errors import TreeError
+from rootgen.profile.model import ImageConfig
+from tests.image.stacks import add_stack, busybox_layer, file, member
 from tests.sandbox.runtime_spec import mistakes
 from tests.sandbox.tree import ROOTGEN, build_tree
 
@@ -222,3 +224,31 @@ def test_usage(tree: Path, tmp_path: Path, words: list[str], told: str) -> None:
     assert done.returncode == 2, done.stderr
     assert told in done.stderr.decode()
     assert os.listdir(tmp_path) == ["tree"]
+
+
+@pytest.mark.parametrize("runtime", ["runc", "crun"])
+def test_image(tmp_path: Path, runtime: str) -> None:
+    """An image by its name: what its layers make is copied, and what it is started with is run."""
+    store, bundle = str(tmp_path / "store"), tmp_path / "bundle"
+    upper = [member("etc"), file("etc/.wh.old"), file("etc/motd", b"hello\n", mode=0o644)]
+    start = ImageConfig(
+        ("sh", "-c"),
+        ("cat /etc/motd; pwd; echo $X; ls /etc | grep old",),
+        "",
+        "/etc",
+        (("X", "y"),),
+    )
+    add_stack(store, "probe:1", [busybox_layer(), upper], start)
+    pack = [ROOTGEN, "pack", "--to", "bundle", "probe:1", "--store", store, str(bundle)]
+    command = _runc(bundle, tmp_path / "state")
+    if runtime == "crun":
+        pack = _without_hybrid(pack)
+        command = _without_hybrid(_crun(bundle, tmp_path / "state"))
+    packed, done = _run(pack), _run(command)
+    assert packed.returncode == 0, packed.stderr
+    assert done.stdout == b"hello\n/etc\ny\n", done.stderr
+    linked = _pack("probe:1", "--store", store, "--link", str(tmp_path / "linked"))
+    assert b"there is no directory to lead to with --link" in linked.stderr
+    replaced = _pack("probe:1", "--store", store, "--force", str(tmp_path / "store"))
+    assert replaced.returncode == 1
+    assert (tmp_path / "store/oci-layout").exists()
