@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 from rootgen.linux.process import set_child_subreaper, start_time
 from rootgen.sandbox.cgroup_facts import maker_is_gone
+from tests.image.stacks import add_stack, busybox_layer
 from tests.sandbox.tree import ROOTGEN, build_tree
 
 _AT_ONCE = 5
@@ -64,7 +65,11 @@ _KINDS = (
     "exec",
     "python",
     "ephemeral",
+    "image",
+    "commit",
 )
+# What of a store is there only as long as somebody works on it.
+_UNFINISHED = ("unpacked/*/upper-*", "unpacked/*/.*", "unpacked/*/uses/*", "ingest/*")
 _WORDS = (
     (b"rootgen: process 1", "process 1"),
     (b"rootgen: supervisor", "supervisor"),
@@ -96,6 +101,8 @@ class Soak:
     def __init__(self, place: str, dice: random.Random) -> None:
         """Make a tree and directories in ``place``; note what is there already."""
         self.tree = str(build_tree(Path(place) / "tree"))
+        self._store = f"{place}/store"
+        add_stack(self._store, "base:1", [busybox_layer()])
         self.dice = dice
         self.counts: Counter[str] = Counter()
         self.kills: Counter[str] = Counter()
@@ -132,6 +139,7 @@ class Soak:
             self._stop(name)
         # What a killed command had begun to forget, the next one goes on with.
         self._spawn("stop", [ROOTGEN, "ps"])
+        self._spawn("stop", [ROOTGEN, "gc", "--store", self._store])
         if self._limits:
             # Where launcher and watcher were both killed, the next launch of its kind tidies up.
             self._spawn("limits", self._line("exit 0", "--memory", "64M", "--pids", "8"))
@@ -154,6 +162,7 @@ class Soak:
                     for name in os.listdir(path)
                     if name != "rootgen"
                 ],
+                "store": [str(path) for one in _UNFINISHED for path in Path(self._store).glob(one)],
                 "tracebacks": self._tracebacks(),
             }
             if not any(found.values()) or time.monotonic() > deadline:
@@ -220,13 +229,19 @@ class Soak:
             self._spawn(kind, [ROOTGEN, "exec", name, "--", "sh", "-c", script])
         elif kind == "python":
             self._spawn(kind, [sys.executable, "-c", _PYTHON, self.tree, script])
-        elif kind == "ephemeral":
-            self._spawn(kind, self._line(script, "--ephemeral"))
+        elif kind in ("image", "commit"):
+            self._spawn(kind, self._over_image(script, commits=kind == "commit"))
         else:
-            self._spawn(kind, self._line(script), terminal=kind == "terminal")
+            options = ["--ephemeral"] if kind == "ephemeral" else []
+            self._spawn(kind, self._line(script, *options), terminal=kind == "terminal")
 
     def _line(self, script: str, *options: str) -> list[str]:
         return [ROOTGEN, "run", *options, self.tree, "--", "sh", "-c", script]
+
+    def _over_image(self, script: str, *, commits: bool) -> list[str]:
+        options = ["--commit", f"made:{self.dice.randrange(5)}"] if commits else []
+        line = [ROOTGEN, "run", "--store", self._store, *options, "base:1", "--"]
+        return [*line, "busybox", "sh", "-c", f"echo $$ >/etc/new; {script}"]
 
     def _stop(self, name: str) -> None:
         self._detached.pop(name, None)
