@@ -38,7 +38,7 @@ def pack(  # noqa: PLR0913 - one parameter for each option
     out: str,
     words: tuple[str, ...],
     to: str | None,
-    compress: str,
+    compress: str | None,
     tag: str,
     *,
     attached: bool,
@@ -102,7 +102,7 @@ def pack(  # noqa: PLR0913 - one parameter for each option
         raise UsageError("--json and what is packed cannot both go to standard output")
     epoch = source_date_epoch(os.environ) or 0
     where = store_path(store)
-    request = PackRequest(rootfs, to, out, compress, force, where, tag, epoch, attached)
+    request = PackRequest(rootfs, to, out, compress or "", force, where, tag, epoch, attached)
     with ProgressLine(sys.stderr, os.environ) as progress:
         result = pack_root(request, progress=progress)
     packed = PackedFile(out, to, compress or "none", result.size, result.digest, *result[3:])
@@ -126,7 +126,7 @@ def _pack_bundle(
     rootfs: str,
     out: str,
     words: tuple[str, ...],
-    compress: str,
+    compress: str | None,
     bundled: dict[str, Any],
     *,
     force: bool,
@@ -166,7 +166,7 @@ COMMAND = Command(
             help="What OUT is to be: an image, an archive, a file system, an initramfs, a bundle.",
         ),
         Option(
-            ("--compress",), "compress", kind="choice", choices=COMPRESSIONS,
+            ("--compress",), "compress", kind="choice", choices=COMPRESSIONS, default=None,
             help="Compress with every core; the bytes are the same on any number.  "
             "[default: gzip for the layer of oci and docker, zstd for the blocks of a squashfs, "
             "else none]",
