@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rootgen.api.deps import Asked, Resolver, deps
     from rootgen.api.deps_graph import chains_to, dependents, retained
     from rootgen.api.diff import diff
+    from rootgen.api.index import IndexRequest, IndexResult, index
     from rootgen.api.launched import Completed, Launched, launch, run
     from rootgen.api.make import MakeRequest, MakeResult, make
     from rootgen.api.pack import PackResult, pack
@@ -46,6 +47,8 @@ __all__ = [
     "BundleRequest",
     "Completed",
     "ImageName",
+    "IndexRequest",
+    "IndexResult",
     "IoLimit",
     "Launched",
     "MakeRequest",
@@ -72,6 +75,7 @@ __all__ = [
     "dependents",
     "deps",
     "diff",
+    "index",
     "launch",
     "make",
     "pack",
@@ -88,6 +92,9 @@ __version__ = "0.1.0"
 
 _PLACES = {
     "Access": "rootgen.api.registry",
+    "IndexRequest": "rootgen.api.index",
+    "IndexResult": "rootgen.api.index",
+    "index": "rootgen.api.index",
     "PullRequest": "rootgen.api.pull",
     "PullResult": "rootgen.api.pull",
     "PushRequest": "rootgen.api.push",

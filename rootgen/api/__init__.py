@@ -20,6 +20,7 @@
 ``bundle``     a tree and a command → a directory for an OCI runtime
 ``sbom``       a tree or image → what it consists of, for others' tools
 ``materials``  what that is made of: digests, reasons, the tree's own records
+``index``      images for several machines → one image
 ``push``       an image of the store → a registry
 ``pull``       an image of a registry → the store
 ``registry``   what both connect by

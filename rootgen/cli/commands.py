@@ -55,6 +55,7 @@ COMMANDS = Group(
         "commit": Named("rootgen.cli.commit", "Make an image of a root file system."),
         "build": Named("rootgen.cli.build", "Make an image of a profile, layer by layer."),
         "sbom": Named("rootgen.cli.sbom", "Tell what a root file system consists of."),
+        "index": Named("rootgen.cli.index", "Make one image of several, for several machines."),
         "push": Named("rootgen.cli.push", "Send an image to a registry."),
         "pull": Named("rootgen.cli.pull", "Bring an image of a registry into the store."),
         "rebase": Named("rootgen.cli.rebase", "Move an image's increments onto a newer base."),
