@@ -5,6 +5,7 @@ from __future__ import annotations
 from rootgen.errors import ImageError
 from rootgen.image.registry.patience import AgainError, Attempts
 from rootgen.image.registry.refusal import refusal
+from rootgen.image.registry.transport import SAFE
 from rootgen.image.registry.url import parse_url
 from rootgen.named import TYPE_CHECKING
 
@@ -90,34 +91,29 @@ class Client:
         body: Body | None = None,
     ) -> Answer:
         """Do the same with one attempt; raise AgainError where another may go better."""
-        answer = self._authorised(method, url, headers or {}, body)
-        if method in {"GET", "HEAD"}:
-            for _ in range(_REDIRECTS):
-                if answer.status not in _REDIRECTED or not answer.field("Location"):
-                    break
+        for _ in range(1 + _REDIRECTS):
+            answer = self._authorised(method, url, headers or {}, body)
+            sent_on = answer.status in _REDIRECTED and answer.field("Location")
+            if method not in SAFE or not sent_on:
+                return self._wanted(answer, what, wanted)
+            with answer:
                 url = self.location(answer)
-                answer.close()
-                answer = self._authorised(method, url, headers or {}, body)
-            else:
-                if answer.status in _REDIRECTED:
-                    answer.drop()
-                    raise ImageError(f"cannot {what}: redirected more than {_REDIRECTS} times")
+        raise ImageError(f"cannot {what}: redirected more than {_REDIRECTS} times")
+
+    def _wanted(self, answer: Answer, what: str, wanted: Collection[int]) -> Answer:
         if answer.status in wanted:
             return answer
-        if answer.status == _UNAUTHORIZED:
-            answer.close()
-            raise self.authority.refused()
-        raise refusal(answer, what)
+        with answer:
+            refused = answer.status == _UNAUTHORIZED
+            raise self.authority.refused() if refused else refusal(answer, what)
 
     def location(self, answer: Answer) -> Url:
         """Return where an answer sends us; raise ImageError where that has no TLS any more."""
         written = answer.field("Location")
         if not written:
-            answer.drop()
             raise ImageError(f"{answer.url.shown()} does not say where it goes on (no Location)")
         url = parse_url(written, answer.url)
         if answer.url.scheme == "https" and url.scheme == "http":
-            answer.drop()
             here = answer.url.host_port()
             raise ImageError(f"{here} sends us to {url.shown()}, which has no TLS: not followed")
         return url
@@ -130,9 +126,10 @@ class Client:
         answer = self.transport.send(method, url, _with(headers, used), body)
         if answer.status != _UNAUTHORIZED or url.origin() != self.url("").origin():
             return answer
-        if not self.authority.answer_to(answer, used):
+        with answer:
+            again = self.authority.answer_to(answer, used)
+        if not again:
             return answer
-        answer.close()
         return self.transport.send(method, url, _with(headers, self.authority.field(url)), body)
 
 

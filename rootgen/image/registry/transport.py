@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from rootgen.image.registry.url import Url
 
 _AGENT = "rootgen"
-_SAFE = frozenset(("GET", "HEAD"))  # RFC 9110, 9.2.1
+# RFC 9110, 9.2.1: asking again, or elsewhere, changes nothing there.
+SAFE = frozenset(("GET", "HEAD"))
 _OLD = 50.0  # seconds: servers let go of a connection after 60 and more
 
 
@@ -72,7 +73,7 @@ class Transport:
             except AgainError as failure:
                 # One that was kept may have ended meanwhile: that says nothing of the host. But
                 # who had half of a body may keep it: what sends one must ask before it goes on.
-                if method not in _SAFE or isinstance(failure.__cause__, TimeoutError):
+                if method not in SAFE or isinstance(failure.__cause__, TimeoutError):
                     raise
         return self._exchange(self._connect(url), method, url, headers, body)
 
