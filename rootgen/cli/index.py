@@ -11,7 +11,7 @@ from rootgen.report.words import printable
 
 
 def index(name: str, images: tuple[str, ...], store: str, *, as_json: bool) -> None:
-    """Make NAME of several images, of which each machine takes its own.
+    """Make NAME of several, of which each machine takes its own IMAGE.
 
     \b
       rootgen index tools/git:1 tools/git:1-amd64 tools/git:1-arm64
