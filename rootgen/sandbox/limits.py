@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 SCOPE = "$SCOPE"
 # The group of the process, within the limited one.
 INNER = "inside"
+_CONTAINED = "in a container: have its engine limit that one (podman run --memory 256M)"
 _HINT = "start in a group of your own: systemd-run --user --scope -p Delegate=yes rootgen …"
 
 
@@ -120,7 +121,7 @@ def compose_limits(options: Options, facts: LimitFacts) -> tuple[Limit, ...]:
                     "the caller may not write there",
                     "it is of version 1, of which systemd delegates no group to ordinary users",
                 ),
-                hint="be root, or boot with systemd.unified_cgroup_hierarchy=1",
+                hint=f"be root, or boot with systemd.unified_cgroup_hierarchy=1; {_CONTAINED}",
             )
         directory = _below(hierarchy, facts.name)
         limits[directory] = _with(limits.get(directory, Limit(directory)), old)
@@ -192,7 +193,7 @@ def _refusal(settings: Sequence[Setting], hierarchy: Hierarchy) -> LaunchError:
         return LaunchError(
             f"{setting.option}: cannot make a cgroup in {hierarchy.group}",
             why=("the caller may not write there, and no systemd was found to ask for a group",),
-            hint=f"be root, or {_HINT}",
+            hint=f"be root, or {_HINT}; {_CONTAINED}",
         )
     for setting in settings:
         if setting.controller not in hierarchy.controllers:

@@ -105,7 +105,7 @@ def test_host_name(nested: Nested) -> None:
     [
         ((), (), "podman run --security-opt unmask=ALL"),
         ((), ("--user", "1000"), "podman run --security-opt unmask=ALL"),
-        (("--memory", "64M"), _UNMASKED, "--memory: "),
+        (("--memory", "64M"), _UNMASKED, "have its engine limit that one"),
         (("--net", "pasta"), _UNMASKED, "pasta is not installed"),
     ],
     ids=["root", "a user", "limit", "network"],
