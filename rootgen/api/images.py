@@ -115,10 +115,17 @@ def remove_images(path: str, names: Sequence[str]) -> tuple[str, ...]:
 
 def verify_store(path: str) -> tuple[Damage, ...]:
     """Read all that the store's names lead to, and return what is not as it should be."""
-    from rootgen.image.collect import damages  # nothing else here reads what is packed
+    from contextlib import nullcontext
 
-    with Store(path) as store:
-        return tuple(damages(store))
+    from rootgen.image.collect import (
+        damages,
+        untrue_layers,
+    )  # nothing else here reads what is packed
+
+    # What is removed meanwhile would be told as lost; who may only read locks nobody out.
+    with Store(path) as store, store.adding() if os.access(path, os.W_OK) else nullcontext():
+        found = tuple(damages(store))
+        return (*found, *untrue_layers(store, {one.digest for one in found}))
 
 
 def found_descriptor(store: Store, written: str) -> Descriptor:

@@ -16,7 +16,8 @@ def verify(store: str, *, as_json: bool) -> int:
       rootgen store verify
       rootgen store verify --store ./layout
 
-    Sizes and digests are compared. Exits 1 if there is anything to tell.
+    Sizes and digests are compared, and what each layer is when it is
+    unpacked with the diff ID that the config says. Exits 1 if there is anything to tell.
     """
     path = store_path(store)
     found = verify_store(path)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from rootgen.errors import ImageError
+from rootgen.errors import ImageError, LayerError
 from rootgen.image.artifact import artifacts_about, attached
+from rootgen.image.config import parse_config
+from rootgen.image.descriptor import CONFIG, MANIFEST, oci_media_type
+from rootgen.image.manifest import parse_manifest
 from rootgen.image.reuse import forget_removed
+from rootgen.image.stack import read_layer
 from rootgen.image.walk import beneath
 from rootgen.named import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
     from rootgen.image.descriptor import Descriptor
     from rootgen.image.store import Store
@@ -85,3 +89,48 @@ def damages(store: Store) -> Iterator[Damage]:
                     blob.verify()
             except ImageError as error:
                 yield Damage(descriptor.digest, name, error.what)
+
+
+def untrue_layers(store: Store, damaged: Container[str]) -> Iterator[Damage]:
+    """Unpack every layer, and tell those that are not what their image's config says.
+
+    ``damaged`` are digests that ``damages`` has told of.
+    """
+    seen: set[tuple[str, str]] = set()
+    for one in store.index().manifests:
+        name = one.name() or one.digest
+        if one.digest in damaged:
+            continue
+        for manifest in beneath(store, one):
+            if oci_media_type(manifest.media_type) != MANIFEST or manifest.digest in damaged:
+                continue
+            try:
+                layers = _layers(store, manifest, damaged)
+            except ImageError as error:
+                yield Damage(manifest.digest, name, error.what)
+                continue
+            for layer, diff_id in layers:
+                if layer.digest in damaged or (layer.digest, diff_id) in seen:
+                    continue
+                seen.add((layer.digest, diff_id))
+                try:
+                    read_layer(store, layer, diff_id)
+                except (ImageError, LayerError) as error:
+                    yield Damage(layer.digest, name, "; ".join((error.what, *error.why)))
+
+
+def _layers(
+    store: Store, descriptor: Descriptor, damaged: Container[str]
+) -> tuple[tuple[Descriptor, str], ...]:
+    """Return the layers of an image, each with its diff ID; none of what is no image.
+
+    Raises ImageError where their numbers differ, or the config is malformed.
+    """
+    manifest = parse_manifest(store.read(descriptor), descriptor.digest)
+    if oci_media_type(manifest.config.media_type) != CONFIG or manifest.config.digest in damaged:
+        return ()
+    config = parse_config(store.read(manifest.config), manifest.config.digest)
+    count = len(config.diff_ids)
+    if count != len(manifest.layers):
+        raise ImageError(f"{len(manifest.layers)} layers, and diff IDs of {count}")
+    return tuple(zip(manifest.layers, config.diff_ids, strict=True))

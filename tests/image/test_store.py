@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import signal
@@ -12,11 +13,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rootgen.api.images import verify_store
 from rootgen.errors import ImageError
 from rootgen.image.addition import Stored
+from rootgen.image.blob import digest_bytes
 from rootgen.image.collect import Collected, collect, damages, reachable
-from rootgen.image.descriptor import LAYER, Descriptor
-from rootgen.image.manifest import check_image, parse_manifest
+from rootgen.image.config import Config, config_bytes
+from rootgen.image.descriptor import CONFIG, LAYER, MANIFEST, Descriptor
+from rootgen.image.manifest import ImageManifest, check_image, manifest_bytes, parse_manifest
 from rootgen.image.reuse import recall, remember
 from rootgen.image.store import Store
 from tests.image.storing import add_image, layer_tar
@@ -129,6 +133,54 @@ def test_damage(store: Store, damaged: object, message: str) -> None:
     (found,) = damages(store)
     assert (found.digest, found.image) == (layer.digest, "a:1")
     assert message in found.why
+
+
+def _add(store: Store, layers: list[bytes], diff_ids: list[bytes], name: str) -> None:
+    """Add an image of ``layers``, whose config says of them ``diff_ids``, whatever that is."""
+    with store.adding():
+        written = tuple(store.write(f"{LAYER}+gzip", gzip.compress(one)) for one in layers)
+        config = Config("amd64", diff_ids=tuple(map(digest_bytes, diff_ids)))
+        manifest = ImageManifest(store.write(CONFIG, config_bytes(config)), written)
+        store.tag(store.write(MANIFEST, manifest_bytes(manifest)), name)
+
+
+def test_layers_are_what_the_config_says(store: Store) -> None:
+    """Blobs that are whole, in an image that no engine unpacks, are damage as well."""
+    one, other, malformed = layer_tar({"x": b"1"}), layer_tar({"x": b"2"}), b"no archive" * 100
+    _add(store, [one, other], [one, other], "sound:1")
+    assert list(verify_store(store.path)) == []
+    _add(store, [one, other], [other, one], "swapped:1")
+    found = list(verify_store(store.path))
+    assert [damage.image for damage in found] == ["swapped:1"] * 2
+    assert f"its diff ID is {digest_bytes(one)}" in found[0].why
+    store.untag(["swapped:1"])
+    _add(store, [one, other], [one], "fewer:1")
+    _add(store, [malformed], [malformed], "malformed:1")
+    found = list(verify_store(store.path))
+    assert [damage.image for damage in found] == ["fewer:1", "malformed:1"]
+    assert found[0].why == "2 layers, and diff IDs of 1"
+
+
+def test_verifying_keeps_collections_away(store: Store) -> None:
+    """What is removed while the store is verified goes when that is done, and is not told."""
+    add_image(store, "a:1", {"x": b"1"})
+    code = (
+        "import sys; from rootgen.api.garbage import *; print(collect_garbage(sys.argv[1]).blobs)"
+    )
+    collecting: list[subprocess.Popen[str]] = []
+
+    def removing(*_: object) -> Iterator[object]:
+        store.untag(["a:1"])
+        command = [sys.executable, "-c", code, store.path]
+        collecting.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+        with pytest.raises(subprocess.TimeoutExpired):
+            collecting[0].wait(1)
+        yield from damages(store)
+
+    with pytest.MonkeyPatch.context() as patching:
+        patching.setattr("rootgen.image.collect.damages", removing)
+        assert verify_store(store.path) == ()
+    assert collecting[0].communicate(timeout=60)[0] == "3\n"
 
 
 def test_damaged_manifest_stops_a_collection(store: Store) -> None:

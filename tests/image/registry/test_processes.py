@@ -15,6 +15,7 @@ import pytest
 from rootgen.image.store import Store
 from tests.image.registry.hostile import Host, host
 from tests.image.registry.places import Made, give, intact
+from tests.image.storing import layer_tar
 from tests.people.command import ROOTGEN, rootgen, succeed
 from tests.people.test_make_errors import wait_for
 
@@ -112,7 +113,7 @@ rm "$1/filler"
 
 def test_full_disk(there: Host, tmp_path: Path) -> None:
     """A disk that fills in the middle of a pull: it says so, and leaves nothing half written."""
-    image = give(there, _LAYER)
+    image = give(there, layer=layer_tar({"x": os.urandom(_LAYER)}))
     stalled = _Stalled(there, image)
     (tmp_path / "disk").mkdir()
     command = ["unshare", "--map-root-user", "--mount", "sh", "-c", _FULL, "sh"]
