@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rootgen import MakeRequest, make
 from rootgen.layer.split import split
+from rootgen.layer.unit import unit_of
 from rootgen.plan.entry import FromHost, FromSysroot, Inline, ReasonKind
 
 if TYPE_CHECKING:
@@ -184,6 +185,23 @@ def _whole(layers: Iterable[Layer]) -> list[Layer]:
     return [layer for layer in layers if layer]
 
 
+def by_role(built: Sequence[Image], count: int) -> list[list[Layer]]:
+    """Give the C library, libraries, programs and one's own files as layers, the largest alone."""
+    made = []
+    for image in built:
+        groups: dict[str, set[File]] = defaultdict(set)
+        for entry in image.plan.files():
+            unit = unit_of(entry, "").name
+            needed = any(reason.kind in _LINKS for reason in entry.reasons)
+            role = unit if unit in {"libc", "own"} else "libraries" if needed else "programs"
+            groups[role].add(image.files[entry.path])
+        large = sorted(groups["libraries"] | groups["programs"], key=lambda file: -file.size)
+        alone = large[: max(count - len(groups), 0)]
+        kept = (frozenset(files.difference(alone)) for files in groups.values())
+        made.append(_whole([*(frozenset((file,)) for file in alone), *kept]))
+    return made
+
+
 def by_origin(built: Sequence[Image], count: int) -> list[list[Layer]]:
     """Give source packages as layers, the largest alone, the rest as one, what is of none as one.
 
@@ -305,6 +323,7 @@ def rows(built: Sequence[Image]) -> list[Row]:
     made = [measure(built, "one layer an image", one_layer(built, 1))]
     schemes: list[tuple[str, Scheme]] = [
         ("by popularity (Nix)", by_popularity),
+        ("by role, the largest files alone", by_role),
         ("by origin (apko)", by_origin),
         ("rootgen, no database of packages", ours_by_files),
         ("rootgen", ours),
