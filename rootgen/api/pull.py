@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 # Manifests of one image that are followed.
 _MANIFESTS = 256
+# Their bytes, which are in memory until all of them are there.
+_DOCUMENTS = 32 << 20
 # What is left free on the disk for the documents and everyone else.
 _SPARE = 16 << 20
 
@@ -123,26 +125,24 @@ def pull(request: PullRequest, *, progress: Progress | None = None) -> PullResul
 def _attached(client: Client, documents: tuple[Fetched, ...]) -> _Parts:
     """Return what is about ``documents``, and about that in turn; raise ImageError."""
     left = [one.descriptor.digest for one in documents]
-    found: dict[str, Fetched] = {}
+    gathered = _Gathered()
     blobs: dict[str, Descriptor] = {}
     while left:
         subject = left.pop()
         for one in referrers(client, subject):
-            if one.digest in found:
+            if one.digest in gathered.found:
                 continue
-            if len(found) == _MANIFESTS:
-                raise ImageError(f"over {_MANIFESTS} artifacts are attached to {subject}")
             fetched = fetch_document(client, one.digest, one)
             manifest = parse_manifest(fetched.data, one.digest)
             if manifest.subject is None or manifest.subject.digest != subject:
                 raise ImageError(f"{one.digest} is listed as about {subject}, and is not")
-            found[one.digest] = fetched
+            gathered.add(fetched)
             left.append(one.digest)
             for blob in (manifest.config, *manifest.layers):
                 refuse_foreign(blob)
                 if blobs.setdefault(blob.digest, blob).size != blob.size:
                     raise ImageError(f"{one.digest} says another size of {blob.digest}")
-    return _Parts(tuple(found.values()), tuple(blobs.values()))
+    return _Parts(tuple(gathered.found.values()), tuple(blobs.values()))
 
 
 def _chosen(client: Client, fetched: Fetched, wanted: Platform, shown: str) -> Fetched:
@@ -156,9 +156,24 @@ def _chosen(client: Client, fetched: Fetched, wanted: Platform, shown: str) -> F
     raise ImageError(f"{shown}: indexes within indexes, over {DEPTH} deep")
 
 
+class _Gathered:
+    """Documents that are in memory until all of them are there: not more than an image has."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, Fetched] = {}
+        self._size = 0
+
+    def add(self, fetched: Fetched) -> None:
+        """Keep a document; raise ImageError where it is one too many."""
+        self.found[fetched.descriptor.digest] = fetched
+        self._size += len(fetched.data)
+        if len(self.found) > _MANIFESTS or self._size > _DOCUMENTS:
+            raise ImageError(f"over {_MANIFESTS} documents, or {_DOCUMENTS >> 20} MiB of them")
+
+
 def _everything(client: Client, first: Fetched) -> tuple[Fetched, ...]:
     """Return a document and all documents that it leads to, what is led to before what leads."""
-    found: dict[str, Fetched] = {}
+    gathered = _Gathered()
 
     def visit(fetched: Fetched, depth: int) -> None:
         if oci_media_type(fetched.descriptor.media_type) == INDEX:
@@ -166,14 +181,12 @@ def _everything(client: Client, first: Fetched) -> tuple[Fetched, ...]:
             if depth == 0 or len(index.manifests) > _MANIFESTS:
                 raise ImageError(f"{fetched.descriptor.digest} leads to more than an image has")
             for one in index.manifests:
-                if one.digest not in found:
+                if one.digest not in gathered.found:
                     visit(fetch_document(client, one.digest, one), depth - 1)
-                if len(found) > _MANIFESTS:
-                    raise ImageError(f"{first.descriptor.digest} leads to more than an image has")
-        found[fetched.descriptor.digest] = fetched
+        gathered.add(fetched)
 
     visit(first, DEPTH)
-    return tuple(found.values())
+    return tuple(gathered.found.values())
 
 
 def _blobs(documents: tuple[Fetched, ...], request: PullRequest) -> tuple[Descriptor, ...]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _ENOUGH = 64 << 10
 # What is read of an answer that nobody wants, so that the connection can be used again.
 _LEFT = 64 << 10
+_DIGITS = 19  # of what fits into 63 bits
 
 
 class Answer:
@@ -47,8 +48,7 @@ class Answer:
 
     def length(self) -> int | None:
         """Return the size that the answer says of its body, None where it says none."""
-        written = self.field("Content-Length")
-        return int(written) if written.isascii() and written.isdigit() else None
+        return parse_count(self.field("Content-Length"))
 
     def media_type(self) -> str:
         """Return the media type without its parameters."""
@@ -136,6 +136,13 @@ class WatchedResponse(http.client.HTTPResponse):
         self._watched = _Watched(self.fp.detach(), sock, patience)
         self.fp = io.BufferedReader(self._watched, _ENOUGH)
         self.renew = self._watched.renew
+
+
+def parse_count(written: str) -> int | None:
+    """Return the number of bytes that a field says, None where it says none (RFC 9110, 8.6)."""
+    # int() refuses thousands of digits with an error of its own.
+    sound = written.isascii() and written.isdigit() and len(written) <= _DIGITS
+    return int(written) if sound else None
 
 
 def watched_by(patience: Patience, made: list[WatchedResponse]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rootgen.errors import ImageError
+from rootgen.image.registry.answer import parse_count
 from rootgen.image.registry.patience import AgainError, StoppedError
 from rootgen.named import TYPE_CHECKING
 
@@ -91,4 +92,5 @@ def _start_of(written: str) -> int:
     """Return where a Content-Range begins (RFC 9110, 14.4), -1 where it does not say."""
     unit, _, rest = written.partition(" ")
     first = rest.partition("-")[0]
-    return int(first) if unit == "bytes" and first.isascii() and first.isdigit() else -1
+    count = parse_count(first) if unit == "bytes" else None
+    return -1 if count is None else count

@@ -8,6 +8,7 @@ again (distribution-spec, "Pushing blobs").
 from __future__ import annotations
 
 from rootgen.errors import ImageError
+from rootgen.image.registry.answer import parse_count
 from rootgen.image.registry.documents import check_stored
 from rootgen.image.registry.patience import AgainError, StoppedError
 from rootgen.image.registry.transport import Body
@@ -231,5 +232,5 @@ class _Upload:
 
 def _sent(answer: Answer, otherwise: int) -> int:
     """Return how many bytes a registry has: Range is ``0-LAST``."""
-    last = answer.field("Range").removeprefix("bytes=").partition("-")[2]
-    return int(last) + 1 if last.isascii() and last.isdigit() else otherwise
+    last = parse_count(answer.field("Range").removeprefix("bytes=").partition("-")[2])
+    return otherwise if last is None else last + 1

@@ -26,7 +26,20 @@ _PATIENCE = HASTY._replace(attempts=2, silence=0.2, head=0.4, first=0.0, longest
 _ACCESS = ACCESS._replace(patience=_PATIENCE)
 _PIECES = st.sampled_from(
     [
-        *("", "0", "1", "-1", "99999999999999999999", "0-0", "0-99", "bytes 0-9/10", "bytes */5"),
+        *(
+            "",
+            "0",
+            "1",
+            "-1",
+            "9" * 20,
+            "9" * 5000,
+            f"0-{'9' * 5000}",
+            f"bytes {'9' * 5000}-",
+            "0-0",
+            "0-99",
+            "bytes 0-9/10",
+            "bytes */5",
+        ),
         *("bytes 5-1/0", "chunked", "gzip", "close", "keep-alive", "text/html", "*/*", "\xff\xfe"),
         *("application/vnd.oci.image.index.v1+json", "application/vnd.oci.image.manifest.v1+json"),
         *("sha256:" + "0" * 64, "sha512:0", "/v2/", "http://[", "//", "?", "http://localhost:1/"),

@@ -411,3 +411,17 @@ def test_nobody(store: Path) -> None:
         pulled(there, store)
     with host() as there, pytest.raises(ImageError, match="say so with --plain-http"):
         pulled(there, store, ACCESS._replace(plain_http=False))
+
+
+def test_large_documents(there: Host, store: Path) -> None:
+    """Documents that are few, and large each, are not all read into memory."""
+    entries = []
+    for number in range(20):
+        data = json.dumps({"schemaVersion": 2, "x": f"{number:02}" + "y" * (3 << 20)}).encode()
+        digest = digest_bytes(data)
+        there.manifests[digest] = (MANIFEST, data)
+        entries.append({"mediaType": MANIFEST, "digest": digest, "size": len(data)})
+    _index(there, list(entries), "1")
+    with pytest.raises(ImageError, match="documents, or 32 MiB of them"):
+        pulled(there, store, every=True)
+    assert len(there.requests) == 1 + 11

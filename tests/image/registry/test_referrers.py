@@ -237,5 +237,5 @@ def test_too_many(there: Host, tmp_path: Path) -> None:
         entries.append(_entry(there, digest_bytes(data)))
     index = {"schemaVersion": 2, "manifests": entries}
     there.manifests[referrers_tag(made.digest)] = (INDEX, json.dumps(index).encode())
-    with pytest.raises(ImageError, match="over 256 artifacts"):
+    with pytest.raises(ImageError, match="over 256 documents"):
         pulled(there, tmp_path / "other", attached=True)
