@@ -1,4 +1,4 @@
-"""``rootgen pack`` beside GNU tar, tarfile, ``tar | zstd -T4`` and umoci.
+"""``rootgen pack`` beside GNU tar, tarfile, ``tar | zstd -T4``, umoci, buildah and mksquashfs.
 
 Usage: ``python -m benchmarks.pack [--runs N] [--json]``. What is packed is a
 made tree of 15,000 files, 239 MB, of which most are small; it has no manifest.
@@ -51,12 +51,16 @@ def cases(place: str, tree: str) -> list[Case]:
     """Return what is timed; each writes its output anew."""
     made = []
     for name, words in (
-        ("rootgen pack", ()),
-        ("rootgen pack, zstd", ("--compress", "zstd")),
-        ("rootgen pack, gzip", ("--compress", "gzip")),
+        ("rootgen pack", ("tar",)),
+        ("rootgen pack, zstd", ("tar", "--compress", "zstd")),
+        ("rootgen pack, gzip", ("tar", "--compress", "gzip")),
+        ("rootgen pack, image", ("oci",)),
+        ("rootgen pack, image, zstd", ("oci", "--compress", "zstd")),
+        ("rootgen pack, squashfs", ("squashfs",)),
+        ("rootgen pack, erofs", ("erofs",)),
     ):
-        out = os.path.join(place, name.replace(" ", "-"))
-        command = (ROOTGEN, "pack", tree, "--to", "tar", *words, out)
+        out = os.path.join(place, name.replace(" ", "-") + ".tar")
+        command = (ROOTGEN, "pack", tree, "--to", *words, out)
         made.append(Case(name, command, removing_file(out)))
     out = os.path.join(place, "peer")
     clean = removing_file(out)
@@ -64,9 +68,48 @@ def cases(place: str, tree: str) -> list[Case]:
     made.append(Case("tarfile", (sys.executable, "-c", _TARFILE, tree, out), clean))
     pipe = 'tar -C "$1" -cf - . | zstd -q -T4 -o "$2"'
     made.append(Case("tar | zstd -T4", ("sh", "-c", pipe, "-", tree, out), clean))
+    level = ("-comp", "zstd", "-Xcompression-level", "9", "-no-progress", "-quiet")
+    for tool, command in (
+        ("mksquashfs", ("mksquashfs", tree, out, *level)),
+        ("mkfs.erofs", ("mkfs.erofs", "--quiet", out, tree)),
+    ):
+        if shutil.which(tool):
+            made.append(Case(tool, command, clean))
     if shutil.which("umoci"):
         made.append(umoci(place, tree))
+    if shutil.which("buildah"):
+        made.append(buildah(place, tree))
     return made
+
+
+_BUILDAH = """\
+set -e
+made=$(buildah from scratch)
+buildah add --quiet "$made" "$1" /
+buildah commit --quiet "$made" "oci:$2"
+"""
+_STORAGE = """\
+[storage]
+driver="overlay"
+graphroot="{0}/graph"
+runroot="{0}/run"
+"""
+
+
+def buildah(place: str, tree: str) -> Case:
+    """Return buildah making an image (gzip) of a directory, in a layout."""
+    layout, storage = os.path.join(place, "made"), os.path.join(place, "buildah")
+    os.makedirs(storage)
+    with open(f"{storage}/storage.conf", "w", encoding="ascii") as file:
+        file.write(_STORAGE.format(storage))
+    environment = {
+        **os.environ,
+        "CONTAINERS_STORAGE_CONF": f"{storage}/storage.conf",
+        "BUILDAH_ISOLATION": "chroot",
+    }
+    inside = ("buildah", "unshare") if os.geteuid() else ()
+    command = (*inside, "sh", "-c", _BUILDAH, "-", tree, layout)
+    return Case("buildah", command, removing(layout), environment)
 
 
 def umoci(place: str, tree: str) -> Case:
@@ -99,7 +142,9 @@ def targets(outcomes: dict[str, Outcome]) -> list[Target]:
     for own, peer, ratio in (
         ("rootgen pack, zstd", "tar | zstd -T4", _ZSTD_RATIO),
         ("rootgen pack, zstd", "umoci insert", _UMOCI_RATIO),
-        ("rootgen pack, gzip", "umoci insert", 1.0),
+        ("rootgen pack, image, zstd", "umoci insert", _UMOCI_RATIO),
+        ("rootgen pack, image", "umoci insert", 1.0),
+        ("rootgen pack, image", "buildah", 1.0),
         ("rootgen pack", "tarfile", 0.5),
     ):
         one, other = outcomes.get(own), outcomes.get(peer)
@@ -119,7 +164,7 @@ def main() -> int:
         make_tree(tree)
         outcomes = measure(cases(place, tree), chosen.runs)
     named = {one.name: one for one in outcomes}
-    told = [*outcomes, *absent(("umoci", "zstd"))]
+    told = [*outcomes, *absent(("umoci", "zstd", "buildah", "mksquashfs", "mkfs.erofs"))]
     return tell(told, named["rootgen pack"], targets(named), as_data=chosen.json)
 
 
