@@ -153,9 +153,9 @@ def _of_the_root(plan: Plan) -> set[str]:
 
 def _entries(database: Database, owners: Mapping[str, Owner], before: Sysroot) -> Iterator[Entry]:
     """Return the record of the packages that ``owners`` (by path) have files of."""
-    here: dict[str, set[str]] = {}
+    here: dict[str, dict[str, str]] = {}
     for owner in owners.values():
-        here.setdefault(owner.key, set()).add(owner.path)
+        here.setdefault(owner.key, {})[owner.path] = owner.place or owner.path
     packages = {key: database.packages()[key] for key in sorted(here)}
     managers = {package.manager for package in packages.values()}
     if "deb" in managers:
@@ -169,20 +169,21 @@ def _entries(database: Database, owners: Mapping[str, Owner], before: Sysroot) -
 def _dpkg(
     database: Database,
     packages: Mapping[str, Package],
-    here: Mapping[str, set[str]],
+    here: Mapping[str, Mapping[str, str]],
     before: Sysroot,
 ) -> Iterator[Entry]:
     names = Counter(package.name for package in packages.values())
     earlier = Dpkg(before)
     for key, package in packages.items():
         own = package.name if names[package.name] == 1 else key
-        digests = {path: one for path, one in database.digests(key).items() if path in here[key]}
+        stated = database.digests(key)
+        digests = {place: stated[path] for path, place in here[key].items() if path in stated}
         known = earlier.packages().get(key)
         if known is not None:
             if known.version == package.version and before.lookup(f"{STATUS_D}/{own}") is None:
                 continue  # a whole distribution, which has it with all of its files
             digests = {**earlier.digests(key), **digests}
-        stanza = status_stanza(package.record, here[key] | digests.keys())
+        stanza = status_stanza(package.record, here[key].keys() | digests.keys())
         lines = (f"{one.value}  {path.lstrip('/')}\n" for path, one in sorted(digests.items()))
         yield _record(f"{STATUS_D}/{own}", stanza, package.name)
         yield _record(f"{STATUS_D}/{own}{CHECKSUMS}", _encoded("".join(lines)), package.name)
@@ -191,7 +192,7 @@ def _dpkg(
 def _apk(
     database: Database,
     packages: Mapping[str, Package],
-    here: Mapping[str, set[str]],
+    here: Mapping[str, Mapping[str, str]],
     earlier: Apk,
 ) -> Entry:
     records = {key: package.record for key, package in earlier.packages().items()}

@@ -36,11 +36,15 @@ class Owned(NamedTuple):
 
 
 class Owner(NamedTuple):
-    """Who has a file: the database, its key for the package, and the path it knows it by."""
+    """Who has a file: the database, its key for the package, and the path it knows it by.
+
+    ``place`` is where the file is instead, if dpkg diverted it.
+    """
 
     database: Database
     key: str
     path: str
+    place: str = ""
 
     def package(self) -> Package:
         """Return what the database says of the package."""
@@ -131,7 +135,10 @@ def _owners_in(database: Database, paths: tuple[str, ...]) -> dict[str, Owner]:
                 if line[:-1] not in above and _is_its(key, path, listed, diverted, diverting):
                     candidate = (rank, key, listed)
                     best[path] = min(best.get(path, candidate), candidate)
-    return {path: Owner(database, key, listed) for path, (_, key, listed) in best.items()}
+    return {
+        path: Owner(database, key, listed, "" if listed in _spellings(path) else path)
+        for path, (_, key, listed) in best.items()
+    }
 
 
 def _is_its(

@@ -399,6 +399,39 @@ def test_alpine(tmp_path: Path) -> None:
     assert not (tmp_path / "more/etc/alpine-release").exists()
 
 
+def test_diverted(tmp_path: Path) -> None:
+    """A file that dpkg diverted is recorded by its place, with its own package."""
+    root = tmp_path / "root"
+    subprocess.run(["mkdir", "-p", root / "bin", root / "usr/bin"], check=True)
+    subprocess.run(["cp", "/bin/busybox", root / "bin/sh"], check=True)
+    for name, text in {"tool": "#!/bin/sh\n", "tool.real": "#!/bin/sh\n:\n"}.items():
+        (root / "usr/bin" / name).write_text(text)
+        (root / "usr/bin" / name).chmod(0o755)
+    md5 = {one.name: hashlib.md5(one.read_bytes()).hexdigest() for one in root.glob("usr/bin/*")}
+    for name, text in {
+        "status": "Package: tool\nVersion: 1\n\nPackage: wrapper\nVersion: 1\n",
+        "diversions": "/usr/bin/tool\n/usr/bin/tool.real\nwrapper\n",
+        "info/tool.list": "/usr/bin/tool\n",
+        "info/tool.md5sums": f"{md5['tool.real']}  usr/bin/tool\n",
+        "info/wrapper.list": "/usr/bin/tool\n",
+        "info/wrapper.md5sums": f"{md5['tool']}  usr/bin/tool\n",
+    }.items():
+        (root / "var/lib/dpkg" / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / "var/lib/dpkg" / name).write_text(text)
+    options = ("--sysroot", "root", "--records", "--out", "tree")
+    succeed("make", "tool", "tool.real", *options, directory=tmp_path)
+    record = tmp_path / "tree/var/lib/dpkg/status.d"
+    assert (record / "tool.md5sums").read_text() == f"{md5['tool.real']}  usr/bin/tool.real\n"
+    assert (record / "wrapper.md5sums").read_text() == f"{md5['tool']}  usr/bin/tool\n"
+    done = rootgen("sbom", "tree", "--format", "cyclonedx", directory=tmp_path)
+    assert "not as its package has it" not in done.stderr
+    files = {
+        one["name"]: [inner["name"] for inner in one.get("components", ())]
+        for one in json.loads(done.stdout)["components"]
+    }
+    assert (files["tool"], files["wrapper"]) == (["/usr/bin/tool.real"], ["/usr/bin/tool"])
+
+
 def test_rpm(tmp_path: Path) -> None:
     """What rpm says of a package is a line of the manifest, and its licence comes along."""
     rpm_root(tmp_path)
