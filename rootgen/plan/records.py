@@ -174,15 +174,20 @@ def _dpkg(
 ) -> Iterator[Entry]:
     names = Counter(package.name for package in packages.values())
     earlier = Dpkg(before)
+    known = {one[:4]: key for key, one in earlier.packages().items()}
+    taken = {earlier.stem(key) for key in known.values()}
     for key, package in packages.items():
-        own = package.name if names[package.name] == 1 else key
+        own = package.name if names[package.name] == 1 and package.name not in taken else key
         stated = database.digests(key)
         digests = {place: stated[path] for path, place in here[key].items() if path in stated}
-        known = earlier.packages().get(key)
-        if known is not None:
-            if known.version == package.version and before.lookup(f"{STATUS_D}/{own}") is None:
+        there = known.get(package[:4])
+        if there is not None:
+            own = earlier.stem(there)
+            if not own:
                 continue  # a whole distribution, which has it with all of its files
-            digests = {**earlier.digests(key), **digests}
+            digests = {**earlier.digests(there), **digests}
+        elif own in taken:
+            own = f"{key}:{package.version}"  # the base's own is another version: both are here
         stanza = status_stanza(package.record, here[key].keys() | digests.keys())
         lines = (f"{one.value}  {path.lstrip('/')}\n" for path, one in sorted(digests.items()))
         yield _record(f"{STATUS_D}/{own}", stanza, package.name)
@@ -195,15 +200,17 @@ def _apk(
     here: Mapping[str, Mapping[str, str]],
     earlier: Apk,
 ) -> Entry:
-    records = {key: package.record for key, package in earlier.packages().items()}
-    paths: dict[str, set[str]] = {key: set(here[key]) for key in packages}
-    for key, data in earlier.lists():
-        if key in paths:
-            paths[key].update(data.decode("utf-8", "surrogateescape").splitlines())
+    known = {one[:4]: key for key, one in earlier.packages().items()}
+    there = dict(earlier.lists())
+    records = {package[:4]: package.record for package in earlier.packages().values()}
     for key, package in packages.items():
-        records[key] = lines_with(package.record, frozenset(paths[key]))
+        paths = set(here[key])
+        if package[:4] in known:
+            listed = there[known[package[:4]]].decode("utf-8", "surrogateescape")
+            paths.update(listed.split("\n"))
+        records[package[:4]] = lines_with(package.record, frozenset(paths))
     path = earlier.path if earlier.is_there() else database.path
-    return _record(path, b"".join(b"%s\n" % records[key] for key in sorted(records)))
+    return _record(path, b"".join(b"%s\n" % records[one] for one in sorted(records)))
 
 
 def _rpm(packages: Mapping[str, Package], earlier: Rpm) -> Iterator[Entry]:

@@ -85,7 +85,10 @@ class Apk:
             data = read_file(self._sysroot, self.path) or b""
             for record in blocks(data, _RECORD_LIMIT, where):
                 one = _parse(record, allowance, where)
-                found[one.package.name] = one
+                # Layers over each other may have a package in two versions.
+                name, version = one.package.name, one.package.version
+                twice = name in found and found[name].package.version != version
+                found[f"{name}-{version}" if twice else name] = one
                 if len(found) > PACKAGES_LIMIT:
                     raise SysrootError(f"{where}: too many packages")
             self._all = found

@@ -58,22 +58,37 @@ class Dpkg:
         self._sysroot = sysroot
         self.path = ADMIN
         self._packages: dict[str, Package] | None = None
+        self._stems: dict[str, str] = {}
 
     def is_there(self) -> bool:
         """Tell whether the root has such a database."""
         return any(self._sysroot.lookup(path) is not None for path in (f"{ADMIN}/status", STATUS_D))
 
     def packages(self) -> Mapping[str, Package]:
-        """Return the installed packages by ``name:architecture``."""
+        """Return the installed packages by ``name:architecture``.
+
+        Layers over each other may have a package in two versions: a second
+        one has its version in its key.
+        """
         if self._packages is None:
             found: dict[str, Package] = {}
             allowance = Allowance(f"{ADMIN}/status in {self._sysroot.name}")
             for where, data in self._stanzas():
                 package = package_of(parse_stanza(data), data, allowance, where)
-                if package is not None:
-                    found.setdefault(f"{package.name}:{package.architecture}", package)
+                if package is None:
+                    continue
+                key = f"{package.name}:{package.architecture}"
+                if key in found and found[key].version != package.version:
+                    key = f"{key}:{package.version}"
+                found.setdefault(key, package)
+                if where.startswith(f"{STATUS_D}/"):
+                    self._stems.setdefault(key, where.removeprefix(f"{STATUS_D}/"))
             self._packages = found
         return self._packages
+
+    def stem(self, key: str) -> str:
+        """Return what a package's files in ``status.d`` are called, nothing where it has none."""
+        return self._stems.get(key, "") if key in self.packages() else ""
 
     def lists(self) -> Iterator[tuple[str, bytes]]:
         """Return what each package has, by the names of its list.
@@ -82,31 +97,33 @@ class Dpkg:
         configuration was: that is no package's any more.
         """
         left = _LISTS_LIMIT
+        for key, data in self._lists():
+            left -= len(data)
+            if left < 0:
+                raise SysrootError(f"{ADMIN} in {self._sysroot.name}: too long lists of files")
+            yield key, data if data.endswith(b"\n") else data + b"\n"
+
+    def _lists(self) -> Iterator[tuple[str, bytes]]:
         # Those of which there may be one for each architecture have it in the names of their files.
         keys = {package.name: key for key, package in reversed([*self.packages().items()])}
         keys |= {key: key for key in self.packages()}
-        for directory, suffix in ((f"{ADMIN}/info", ".list"), (STATUS_D, CHECKSUMS)):
-            for name in self._names(directory):
-                key = keys.get(name.removesuffix(suffix))
-                if not name.endswith(suffix) or key is None:
-                    continue
-                if suffix == CHECKSUMS:
-                    data = b"".join(b"%s\n" % _encoded(path) for path in self.digests(key))
-                else:
-                    data = read_file(self._sysroot, f"{directory}/{name}", _LIST_LIMIT) or b""
-                left -= len(data)
-                if left < 0:
-                    raise SysrootError(f"{directory} in {self._sysroot.name}: too long lists")
-                yield key, data if data.endswith(b"\n") else data + b"\n"
+        info = f"{ADMIN}/info"
+        for name in self._names(info):
+            key = keys.get(name.removesuffix(".list")) if name.endswith(".list") else None
+            if key is not None:
+                yield key, read_file(self._sysroot, f"{info}/{name}", _LIST_LIMIT) or b""
+        for key in self._stems:
+            yield key, b"".join(b"%s\n" % _encoded(path) for path in self.digests(key))
 
     def digests(self, key: str) -> Mapping[str, Digest]:
         """Return the MD5 of each file, and of the configuration files as they were shipped."""
         found = _conffiles(parse_stanza(self.packages()[key].record).get("conffiles"))
-        for directory in (STATUS_D, f"{ADMIN}/info"):
-            for name in (key, key.partition(":")[0]):
-                data = read_file(self._sysroot, f"{directory}/{name}{CHECKSUMS}", _LIST_LIMIT)
-                if data is not None:
-                    return found | _checksums(data)
+        stem, info = self.stem(key), f"{ADMIN}/info"
+        places = [f"{STATUS_D}/{stem}"] if stem else []
+        for place in (*places, f"{info}/{key}", f"{info}/{key.partition(':')[0]}"):
+            data = read_file(self._sysroot, place + CHECKSUMS, _LIST_LIMIT)
+            if data is not None:
+                return found | _checksums(data)
         return found
 
     def licence_files(self, key: str) -> tuple[str, ...]:

@@ -432,6 +432,45 @@ def test_diverted(tmp_path: Path) -> None:
     assert (files["tool"], files["wrapper"]) == (["/usr/bin/tool.real"], ["/usr/bin/tool"])
 
 
+@pytest.mark.parametrize("manager", ["deb", "apk"])
+def test_two_versions(tmp_path: Path, manager: str) -> None:
+    """A base's package and the increment's newer one are both recorded, each with its files."""
+    for version in ("1", "2"):
+        root = tmp_path / f"root{version}"
+        subprocess.run(["mkdir", "-p", root / "bin", root / "usr/bin"], check=True)
+        subprocess.run(["cp", "/bin/busybox", root / "bin/sh"], check=True)
+        sums = ""
+        for name in ("one", "two"):
+            path = root / "usr/bin" / name
+            path.write_text(f"#!/bin/sh\n: {version}\n")
+            path.chmod(0o755)
+            digest = hashlib.md5(path.read_bytes()).hexdigest()
+            sums += f"{digest}  usr/bin/{name}\n"
+        files = {
+            "deb": {
+                "var/lib/dpkg/status": f"Package: tool\nVersion: {version}\n",
+                "var/lib/dpkg/info/tool.list": "/usr/bin/one\n/usr/bin/two\n",
+                "var/lib/dpkg/info/tool.md5sums": sums,
+            },
+            "apk": {
+                "lib/apk/db/installed": f"P:tool\nV:{version}\nA:all\nF:usr/bin\nR:one\nR:two\n"
+            },
+        }
+        for name, text in files[manager].items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(text)
+    succeed("make", "one", "--sysroot", "root1", "--records", "--out", "base", directory=tmp_path)
+    options = ("--sysroot", "root2", "--records", "--base", "base", "-t", "i:1", "--store", "s")
+    succeed("make", "two", *options, directory=tmp_path)
+    written = document("i:1", "--format", "cyclonedx", "--store", "s", directory=tmp_path)
+    found = {
+        (one["name"], one["version"]): [inner["name"] for inner in one["components"]]
+        for one in written["components"]
+        if "purl" in one
+    }
+    assert found == {("tool", "1"): ["/usr/bin/one"], ("tool", "2"): ["/usr/bin/two"]}
+
+
 def test_rpm(tmp_path: Path) -> None:
     """What rpm says of a package is a line of the manifest, and its licence comes along."""
     rpm_root(tmp_path)
