@@ -43,7 +43,7 @@ class Spool:
 
     def write_blob(self) -> SpoolWriter:
         """Begin a blob, whose digest is known at its end."""
-        return SpoolWriter(unnamed_file(self._directory), self._files)
+        return SpoolWriter(unnamed_file(self._directory), self._files, self._directory)
 
     def write(self, media_type: str, data: bytes) -> Descriptor:
         """Keep a document; return its descriptor."""
@@ -64,20 +64,21 @@ class Spool:
 class SpoolWriter:
     """A blob being written; see ``blob.BlobWriter``."""
 
-    def __init__(self, file: BinaryIO, files: dict[str, BinaryIO]) -> None:
-        """Write to ``file``, which is among ``files`` once it is committed."""
+    def __init__(self, file: BinaryIO, files: dict[str, BinaryIO], directory: str) -> None:
+        """Write to ``file``, in ``directory``; it is among ``files`` once it is committed."""
         from hashlib import sha256
 
         self._file = file
         self._files = files
         self._digest = sha256()
         self._size = 0
+        self._what = f"a layer in {directory}"
 
     def write(self, data: bytes | memoryview) -> None:
         """Add ``data``; raise ImageError where the disk does not take it."""
         self._digest.update(data)
         self._size += len(data)
-        write_all(self._file.fileno(), data, "a layer")
+        write_all(self._file.fileno(), data, self._what)
 
     def commit(self, media_type: str) -> Descriptor:
         """Keep the blob; return its descriptor."""

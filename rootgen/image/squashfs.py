@@ -75,7 +75,9 @@ def write_squashfs(
     output = PackedOutput(write)
     with unnamed_file(directory) as spool:
         area = DataArea(
-            lambda data: write_all(spool.fileno(), data, "contents"), SUPER.size, compress
+            lambda data: write_all(spool.fileno(), data, f"contents in {directory}"),
+            SUPER.size,
+            compress,
         )
         try:
             data = {

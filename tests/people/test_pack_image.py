@@ -173,6 +173,24 @@ def test_errors(place: Path, tmp_path: Path, name: str) -> None:
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    ("to", "out", "message"),
+    [
+        ("oci", "layout", "cannot keep a layer in .: File too large"),
+        ("oci", "i.tar", "cannot keep a layer in .: File too large"),
+        ("docker", "i.tar", "cannot keep a layer in .: File too large"),
+        ("squashfs", "image", "cannot keep contents in .: File too large"),
+        ("erofs", "image", "cannot write image: File too large"),
+    ],
+)
+def test_no_room(place: Path, tmp_path: Path, to: str, out: str, message: str) -> None:
+    """What has no room for all of it leaves nothing behind, and says what lacked."""
+    line = f"ulimit -f 500; exec {ROOTGEN} pack {place}/rootfs --to {to} {out}"
+    done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, message in done.stderr) == (1, True), done.stderr
+    assert os.listdir(tmp_path) == []
+
+
 def test_no_store(place: Path, tmp_path: Path) -> None:
     """Where there is neither a directory nor a store, that is said."""
     done = rootgen("pack", "rootfs:1", "--to", "tar", "--store", str(tmp_path / "no"), "-",
