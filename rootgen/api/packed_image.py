@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from rootgen.api.layered import TREE_LAYER, config_for, rfc_3339
 from rootgen.api.packable import named_store, packable
 from rootgen.api.telling import byte_teller
-from rootgen.errors import TreeError, UsageError
+from rootgen.errors import ImageError, TreeError, UsageError
 from rootgen.image.addition import store_layer, with_layer, write_image
 from rootgen.image.artifact import artifacts_about
 from rootgen.image.config import History
@@ -152,7 +152,7 @@ def _of_store(store: Store, request: PackRequest, what: ImageName) -> _Export:
     image = image_in(store, what.name)
     descriptor = manifest_in(store, image.name)
     if descriptor.digest != image.digest:
-        raise UsageError(f"the image {image.name} changed at this moment", hint="try again")
+        raise ImageError(f"the image {image.name} changed at this moment", hint="try again")
     name = request.tag or image.name
     artifacts = tuple(artifacts_about(store, (image.digest,))) if request.attached else ()
     exported = Exported(name, descriptor, image.manifest, image.config, artifacts)

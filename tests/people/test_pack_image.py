@@ -67,6 +67,16 @@ def test_by_name(place: Path, tmp_path: Path, to: str) -> None:
     assert (tmp_path / "a.tar").read_bytes() == (tmp_path / "b.tar").read_bytes()
 
 
+@pytest.mark.parametrize("to", ["oci", "docker", "squashfs", "erofs"])
+def test_standard_output(place: Path, tmp_path: Path, to: str) -> None:
+    """On standard output it is the same bytes, and what is told is on standard error."""
+    succeed("pack", str(place / "rootfs"), "--to", to, str(tmp_path / "o.tar"))
+    command = [ROOTGEN, "pack", place / "rootfs", "--to", to, "-"]
+    done = subprocess.run(command, capture_output=True, check=True)
+    assert done.stdout == (tmp_path / "o.tar").read_bytes()
+    assert done.stderr.startswith(f"standard output: {to}, ".encode())
+
+
 def test_time(place: Path, tmp_path: Path) -> None:
     """The image's time is SOURCE_DATE_EPOCH."""
     for epoch in ("0", "86400"):
