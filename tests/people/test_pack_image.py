@@ -71,7 +71,7 @@ def test_by_name(place: Path, tmp_path: Path, to: str) -> None:
 def test_standard_output(place: Path, tmp_path: Path, to: str) -> None:
     """On standard output it is the same bytes, and what is told is on standard error."""
     succeed("pack", str(place / "rootfs"), "--to", to, str(tmp_path / "o.tar"))
-    command = [ROOTGEN, "pack", place / "rootfs", "--to", to, "-"]
+    command = [ROOTGEN, "pack", str(place / "rootfs"), "--to", to, "-"]
     done = subprocess.run(command, capture_output=True, check=True)
     assert done.stdout == (tmp_path / "o.tar").read_bytes()
     assert done.stderr.startswith(f"standard output: {to}, ".encode())
