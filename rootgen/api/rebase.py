@@ -23,7 +23,7 @@ from rootgen.image.base import (
     recorded_base,
 )
 from rootgen.image.config import History
-from rootgen.image.descriptor import layer_compression
+from rootgen.image.descriptor import Platform, layer_compression
 from rootgen.image.reference import parse_reference
 from rootgen.image.store import Store
 from rootgen.layer.difference import NOT_OF_THE_TARGET, difference
@@ -96,7 +96,9 @@ def rebase(request: RebaseRequest, *, progress: Progress | None = None) -> Rebas
     """
     name = str(parse_reference(request.tag or request.name))
     with Store(request.store) as store, store.adding():
-        image, onto = image_in(store, request.name), image_in(store, request.onto)
+        image = image_in(store, request.name)
+        _check_for_one(store, image, name)
+        onto = image_in(store, request.onto, _platform(image))
         moving = _Moving(store, image, onto, _base(store, image, request.base))
         result = moving.proven(progress)
         if request.dry_run or result.proof.refusals:
@@ -134,8 +136,9 @@ class _Moving:
         increments = Increments(self._own, tuple(one.created_by for one in layers))
         self._stacks, proof = stack(old, new, increments, read.kept)
         if self._stacks is not None:
-            platforms = _platform(self._image), _platform(self._onto)
-            found = prove(self._stacks, self._start, platforms)
+            found = prove(
+                self._stacks, self._start, (_platform(self._image), _platform(self._onto))
+            )
             proof = found._replace(remarks=(*proof.remarks, *found.remarks))
         return RebaseResult(self._image.name, base, self._onto.name, layers, proof)
 
@@ -209,7 +212,7 @@ def _base(store: Store, image: Image, written: str) -> tuple[int, Image | None]:
     """
     count, digest = recorded_base(image.manifest, image.name)
     if written:
-        base: Image | None = image_in(store, written)
+        base: Image | None = image_in(store, written, _platform(image))
     else:
         images = readable_images(store) if digest else ()
         base = next((one for one in images if one.digest == digest), None)
@@ -239,8 +242,18 @@ def _candidates(store: Store, image: Image) -> str:
     return f"its first layers are those of {nearest.name}: --base {nearest.name}"
 
 
-def _platform(image: Image) -> str:
-    return f"{image.config.os}/{image.config.architecture}"
+def _check_for_one(store: Store, image: Image, name: str) -> None:
+    """Raise ImageError where the result would take the name of an image for several platforms."""
+    there = store.find(image.name)
+    if name == image.name and there is not None and there.digest != image.digest:
+        raise ImageError(
+            f"{name} is for several platforms, and what is rebased is the one for this machine",
+            hint="name that with -t; `rootgen index` makes one image of several",
+        )
+
+
+def _platform(image: Image) -> Platform:
+    return Platform(image.config.os, image.config.architecture, image.config.variant)
 
 
 def _has_manifest(archive: Archive) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rootgen.api.bases import kept_base
 from rootgen.errors import MissingError, RootgenError, SysrootError
+from rootgen.image.platform import platform_words
 from rootgen.image.stack import read_layers
 from rootgen.layer.apply import apply_layer
 from rootgen.layer.read import Whiteout
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from rootgen.api.images import Image
     from rootgen.closure.shortfall import Shortfall
+    from rootgen.image.descriptor import Platform
     from rootgen.image.store import Store
     from rootgen.layer.read import Archive
     from rootgen.plan.base import Base
@@ -146,7 +148,7 @@ def stack(
     return Stacks(old_base, before, new_base, after, brought), Proof(remarks=tuple(remarks))
 
 
-def prove(stacks: Stacks, start: ImageConfig, platforms: tuple[str, str]) -> Proof:
+def prove(stacks: Stacks, start: ImageConfig, platforms: tuple[Platform, Platform]) -> Proof:
     """Return what was found when every program of ``stacks.new`` was resolved.
 
     ``start`` is how the image is started, ``platforms`` what the image and
@@ -156,9 +158,11 @@ def prove(stacks: Stacks, start: ImageConfig, platforms: tuple[str, str]) -> Pro
     own = Proven(
         stacks.old.root, Plan(one for one in brought if one is not None and one.kind in _FILES)
     )
-    if own.loads() and platforms[0] != platforms[1]:
+    # A variant is what programs may use, and the loader's checks are about that.
+    if own.loads() and platforms[0][:2] != platforms[1][:2]:
         path = next(iter(own.loads()))
-        what = f"is for {platforms[0]}; {stacks.new_base.name} is for {platforms[1]}"
+        mine, other = map(platform_words, platforms)
+        what = f"is for {mine}; {stacks.new_base.name} is for {other}"
         return Proof(refusals=(Remark(path, what, stacks.brought[path]),))
     base = Proven(stacks.new_base.root, stacks.new_base.plan)
     refusals = (

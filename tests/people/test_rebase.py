@@ -223,6 +223,22 @@ def test_another_architecture(case: Case) -> None:
     case.refused("arm:1", "/usr/bin/app is for linux/amd64; arm:1 is for linux/arm64")
 
 
+def test_of_several_platforms(case: Case) -> None:
+    """Of an image for several machines this one's is moved, and does not take the name of all."""
+    store = str(case.top / "store")
+    image = find_image(store, "app:1")
+    with Store(store) as opened, opened.adding():
+        config = image.config._replace(architecture="arm64")
+        store_image(opened, "app:arm", image.manifest.layers, config)
+    case.base("newer:1", "V_1 V_2 V_3")
+    succeed("index", "app:all", "app:1", "app:arm", "--store", store)
+    line = ("rebase", "app:all", "--onto", "newer:1", "--store", store)
+    done = rootgen(*line)
+    assert (done.returncode, "app:all is for several platforms" in done.stderr) == (1, True)
+    succeed(*line, "-t", "app:moved")
+    assert succeed("run", "--store", store, "app:moved", "--", "app") == ""
+
+
 def test_the_bases_own(case: Case) -> None:
     """What the increments replace must still do for the new base's programs."""
     for name, versions in (("mine:1", "V_2"), ("theirs:1", "V_1")):
