@@ -140,6 +140,18 @@ def test_shell(store: str) -> None:
     assert shown == "0\n1\n2\n"
 
 
+def test_rebased(tmp_path: Path) -> None:
+    """What was written moves to a newer base, as an increment of any other making does."""
+    store = ("--store", str(tmp_path / "store"))
+    succeed("make", "bash", "mkdir", "-t", "base:1", *store)
+    succeed("make", "bash", "mkdir", "cat", "-t", "base:2", *store)
+    script = "mkdir /data; echo hi >/data/x"
+    done = rootgen("run", *store, "--commit", "made:1", "base:1", "--", "bash", "-c", script)
+    assert done.returncode == 0, done.stderr
+    succeed("rebase", "made:1", "--onto", "base:2", *store)
+    assert succeed("run", *store, "made:1", "--", "cat", "/data/x") == "hi\n"
+
+
 def test_same_bytes(store: str) -> None:
     """Nothing is newer than SOURCE_DATE_EPOCH: the same command gives the same image."""
     digests = set()
