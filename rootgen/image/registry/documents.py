@@ -34,12 +34,27 @@ class Fetched(NamedTuple):
 def fetch_document(client: Client, which: str, expected: Descriptor | None = None) -> Fetched:
     """Return the manifest or index of the tag or digest ``which``, its digest verified.
 
-    Raises ImageError where there is none, where it is not what ``expected``
-    or the digest says, or where it is said to be two things at once
-    (distribution-spec; CVE-2021-41190).
+    Raises ImageError where there is none, and as ``find_document``.
     """
-    shown = f"{client.repository}{'@' if ':' in which else ':'}{which}"
-    kind, promised, data = client.persist(lambda: _read(client, which, shown))
+    found = find_document(client, which, expected)
+    if found is None:
+        hint = "is its name right, and are you logged in, if it is private?"
+        raise ImageError(f"no image {_shown(client, which)}", hint=hint)
+    return found
+
+
+def find_document(client: Client, which: str, expected: Descriptor | None = None) -> Fetched | None:
+    """Do the same; return None where there is none.
+
+    Raises ImageError where it is not what ``expected`` or the digest says,
+    or where it is said to be two things at once (distribution-spec;
+    CVE-2021-41190).
+    """
+    shown = _shown(client, which)
+    read = client.persist(lambda: _read(client, which, shown))
+    if read is None:
+        return None
+    kind, promised, data = read
     if ":" in which:
         promised = which
     digest = digest_bytes(data)
@@ -50,13 +65,16 @@ def fetch_document(client: Client, which: str, expected: Descriptor | None = Non
     return Fetched(Descriptor(_media_type(data, kind, shown), digest, len(data)), data)
 
 
-def _read(client: Client, which: str, shown: str) -> tuple[str, str, bytes]:
+def _shown(client: Client, which: str) -> str:
+    return f"{client.repository}{'@' if ':' in which else ':'}{which}"
+
+
+def _read(client: Client, which: str, shown: str) -> tuple[str, str, bytes] | None:
     """Return what a document is said to be, its promised digest if any, and its bytes."""
     url, headers = client.url(f"manifests/{which}"), {"Accept": _ACCEPTED}
     with client.once("GET", url, f"pull {shown}", (_OK, _MISSING), headers=headers) as answer:
         if answer.status == _MISSING:
-            hint = "is its name right, and are you logged in, if it is private?"
-            raise ImageError(f"no image {shown}", hint=hint)
+            return None
         promised = answer.field("Docker-Content-Digest")
         return answer.media_type(), promised, answer.document(LIMIT)
 
@@ -79,7 +97,7 @@ def put_document(client: Client, which: str, descriptor: Descriptor, data: bytes
 
     Raises ImageError where it does not take it, or says it is another.
     """
-    shown = f"{client.repository}{'@' if ':' in which else ':'}{which}"
+    shown = _shown(client, which)
     answer = client.ask(
         "PUT",
         client.url(f"manifests/{which}"),

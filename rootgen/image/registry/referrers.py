@@ -15,7 +15,7 @@ from rootgen.image.blob import digest_bytes
 from rootgen.image.descriptor import INDEX, Descriptor, oci_media_type
 from rootgen.image.document import LIMIT
 from rootgen.image.manifest import Index, index_bytes, parse_index
-from rootgen.image.registry.documents import fetch_document, present_digest, put_document
+from rootgen.image.registry.documents import find_document, put_document
 from rootgen.image.registry.url import parse_url
 from rootgen.named import TYPE_CHECKING
 
@@ -86,9 +86,10 @@ def _next(answer: Answer) -> Url | None:
 
 
 def _kept(client: Client, tag: str) -> Index:
-    if not present_digest(client, tag):
+    # Not by the digest that a HEAD answers with: one that says none would lose its list.
+    fetched = find_document(client, tag)
+    if fetched is None:
         return Index()
-    fetched = fetch_document(client, tag)
     if oci_media_type(fetched.descriptor.media_type) != INDEX:
         raise ImageError(
             f"{client.repository}:{tag} is no index",
