@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # Of little patience: what would take minutes takes a second.
 HASTY = Patience(
-    attempts=3, connect=2.0, silence=0.4, head=1.0, first=0.01, longest=0.05, asked=1.5
+    attempts=3, connect=5.0, silence=3.0, head=6.0, first=0.01, longest=0.05, asked=1.5
 )
 ACCESS = Access(plain_http=True, patience=HASTY)
 _PATH = re.compile(r"/v2/(?P<name>.+)/(?P<kind>manifests|blobs)/(?P<which>[^/]+|uploads/.*)")
@@ -94,6 +94,8 @@ class Handler(BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
+    # Else a body waits 40 ms for the acknowledgement of its head.
+    disable_nagle_algorithm = True
     host: Host
 
     def reply(self, status: int, body: bytes = b"", **fields: str) -> None:
