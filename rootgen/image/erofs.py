@@ -132,9 +132,13 @@ def _placed(inodes: Inodes) -> tuple[dict[str, _Place], int]:
         need = _INODE.size + len(attributes)
         tail = size % _BLOCK if need + size % _BLOCK <= _BLOCK else 0
         at += -at % _SLOT
-        if at % _BLOCK + need + tail > _BLOCK:
+        room = _BLOCK - at % _BLOCK
+        if need <= room < need + tail and _BLOCK - tail < room:
+            # A block for the end alone leaves less room unused than this one would.
+            tail = 0
+        if need + tail > room:
             # What is beside an inode stands in one block with it.
-            at += -at % _BLOCK
+            at += room
         places[entry.path] = _Place(at, attributes, size, tail)
         at += need + tail
     block = -(-at // _BLOCK)
