@@ -39,15 +39,17 @@ _SECONDS = 60
 
 
 class Engine(NamedTuple):
-    """A program to ask, with what stands before its arguments and in its environment."""
+    """A program to ask: before its arguments, in its environment, and where all of its own is."""
 
     command: tuple[str, ...]
     environment: Mapping[str, str]
+    place: Path
 
-    def __call__(self, *arguments: str) -> str:
-        """Run it; return what it printed. It must succeed."""
+    def __call__(self, *arguments: str, given: str = "") -> str:
+        """Run it with ``given`` to read; return what it printed. It must succeed."""
         done = subprocess.run(
             [*self.command, *arguments],
+            input=given,
             env={**os.environ, **self.environment},
             capture_output=True,
             text=True,
@@ -85,6 +87,7 @@ def _podman(place: Path) -> Iterator[Engine]:
             "XDG_RUNTIME_DIR": str(place),
             "HOME": str(place),
         },
+        place,
     )
     try:
         yield engine
@@ -108,14 +111,14 @@ def _mentioned(setting: bytes) -> bool:
 
 @contextmanager
 def containerd() -> Iterator[Engine]:
-    """Give ctr, and a containerd of its own that it speaks to; for root."""
-    with TemporaryDirectory(prefix="c") as place:
+    """Give ctr, and a containerd of its own that it speaks to; for root, in a short place too."""
+    with TemporaryDirectory(prefix="c", dir="/tmp") as place:
         yield from _containerd(Path(place))
 
 
 def _containerd(place: Path) -> Iterator[Engine]:
     (place / "config.toml").write_text(_CONTAINERD.format(place=place))
-    engine = Engine(("ctr", "--address", f"{place}/socket"), {})
+    engine = Engine(("ctr", "--address", f"{place}/socket"), {}, place)
     with (place / "log").open("wb") as log:
         daemon = subprocess.Popen(
             ["containerd", "--config", place / "config.toml"], stdout=log, stderr=log
