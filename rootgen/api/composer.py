@@ -38,10 +38,7 @@ def main(launcher: Launcher) -> NoReturn:
     composer = Composer(launcher)
     while True:
         composer.wait()
-        try:
-            kind, parts = message.receive_all(CONTROL)
-        except ConnectionResetError:
-            os._exit(0)
+        kind, parts = message.receive_all(CONTROL)
         if len(parts) != PARTS:
             os._exit(0)
         reply, request, *streams = parts

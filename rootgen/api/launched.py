@@ -148,10 +148,7 @@ class Launched:
         self._answers = -1
 
     def _receive(self) -> bytes:
-        try:
-            told = message.receive(self._answers)[0]
-        except ConnectionResetError:
-            told = b""
+        told = message.receive(self._answers)[0]
         if told.startswith((STARTED, ENDED)):
             return told
         self.close()

@@ -9,11 +9,12 @@ same bits as on every little-endian machine.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import select
 from struct import Struct
 
-from rootgen.linux.libc import call, check
+from rootgen.linux.libc import call, check, last_errno
 from rootgen.named import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -85,12 +86,12 @@ def receive_all(socket: int) -> tuple[bytes, tuple[int, ...]]:
     """Return the next message, and all the descriptors that came with it, as ``receive`` does."""
     # As long as the message is: a buffer of the limit would cost each launch thrice as much
     # memory as all else that it touches.
-    length = check(call("recv", socket, 0, 0, _MSG_PEEK | _MSG_TRUNC), "recv")
+    length = _receiving("recv", socket, 0, 0, _MSG_PEEK | _MSG_TRUNC)
     text = ctypes.create_string_buffer(max(1, min(length, LIMIT)))
     control = ctypes.create_string_buffer(_CONTROL_SPACE)
     part = _part(text)
     header = _header(part, control, _CONTROL_SPACE)
-    length = check(call("recvmsg", socket, header, _MSG_CMSG_CLOEXEC), "recvmsg")
+    length = _receiving("recvmsg", socket, header, _MSG_CMSG_CLOEXEC)
     descriptors: tuple[int, ...] = ()
     (control_length,) = _LENGTH.unpack_from(header, _CONTROL_LENGTH_AT)
     if control_length >= _CONTROL.size:
@@ -99,6 +100,18 @@ def receive_all(socket: int) -> tuple[bytes, tuple[int, ...]]:
             count = (size - _CONTROL.size) // _DESCRIPTOR
             descriptors = Struct(f"@{count}i").unpack_from(control, _CONTROL.size)
     return text.raw[:length], descriptors
+
+
+def _receiving(name: str, socket: int, *arguments: object) -> int:
+    """Call what receives; again where ECONNRESET stands before what is still to be received.
+
+    The kernel tells it once, and first, where the other end closed without
+    reading all that was sent to it (net/unix/af_unix.c, unix_release_sock).
+    """
+    result = call(name, socket, *arguments)
+    if result == -1 and last_errno() == errno.ECONNRESET:
+        result = call(name, socket, *arguments)
+    return check(result, name)
 
 
 def has_hung_up(socket: int) -> bool:

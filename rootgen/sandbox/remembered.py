@@ -74,7 +74,7 @@ def state_directory() -> str:
     /tmp/rootgen-UID. It is the user's own and nobody else may enter it.
     """
     user = os.geteuid()
-    if user == 0:
+    if user == 0 and os.access("/run", os.W_OK):  # not whose, where we are root of our ids only
         path = "/run/rootgen"
     else:
         runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{user}"

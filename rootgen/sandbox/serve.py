@@ -146,10 +146,7 @@ class Server:
 
     def _take_request(self) -> bool:
         """Start what is asked for; return false where nobody asks any longer."""
-        try:
-            kind, parts = message.receive_all(self._control)
-        except ConnectionResetError:
-            kind, parts = b"", ()
+        kind, parts = message.receive_all(self._control)
         if len(parts) < PARTS:
             return False
         reply, request, *streams = parts[:PARTS]

@@ -151,10 +151,7 @@ def _attach(uplink: Uplink, child: int, *, user: bool) -> Attached:
 
 def next_message(channel: int) -> tuple[bytes, tuple[int, ...]]:
     """Return what process 1 tells next and the descriptors that came with it; empty at its end."""
-    try:
-        return message.receive_all(channel)
-    except ConnectionResetError:
-        return b"", ()
+    return message.receive_all(channel)
 
 
 def error_told(launch: Launch, channel: int, told: bytes = b"") -> RootgenError | None:

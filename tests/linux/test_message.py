@@ -72,6 +72,17 @@ def test_end() -> None:
     os.close(ours)
 
 
+def test_answer_of_one_that_closed_without_reading() -> None:
+    """What it sent comes nevertheless, and then the end."""
+    ours, theirs = message_pair()
+    send(ours, b"unread")
+    send(theirs, b"the answer")
+    os.close(theirs)
+    assert receive(ours) == (b"the answer", None)
+    assert receive(ours) == (b"", None)
+    os.close(ours)
+
+
 def test_close_on_exec(pair: tuple[int, int]) -> None:
     """Neither socket survives an exec."""
     assert not any(os.get_inheritable(descriptor) for descriptor in pair)

@@ -158,7 +158,7 @@ def test_on_a_terminal(deep: Deep) -> None:
     line = deep(ROOTGEN, "run", "--ephemeral", "/mnt/m2", "--", "bash", "--norc")
     with Terminal(["/usr/bin/env", *line]) as one:
         one.run("PS1='>''>'", ">>")
-        one.run("tty", r"/dev/pts/\d+\r\n")
+        one.run("tty", r"/dev/pts/\d+\r\n[^\n]*>>")
         one.send("exit 4\n")
         assert one.wait() == 4
 
