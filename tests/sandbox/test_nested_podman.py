@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,10 +11,10 @@ import pytest
 
 import rootgen
 from tests.sandbox.tree import ROOTGEN, build_tree
-from tests.tools.podman import podman
+from tests.truth.engines import podman
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     Nested = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -25,24 +26,28 @@ _SCRIPT = "id -u; id -g; ls /sys/class/net; exit 5"
 
 
 @pytest.fixture(scope="module")
-def nested(tmp_path_factory: pytest.TempPathFactory) -> Nested:
-    """Return what runs a script in a tree, within a container that ``outer`` are options of."""
+def nested(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nested]:
+    """Give what runs a script in a tree, within a container that ``outer`` are options of."""
     place = tmp_path_factory.mktemp("nested")
     package = Path(rootgen.__file__).parent
     programs = ["python3", "bash", "--add", f"{package}:/opt/rootgen", "--out", f"{place}/outer"]
     subprocess.run([ROOTGEN, "make", *programs], check=True, capture_output=True, timeout=300)
     build_tree(place / "tree")
-    engine = [*podman(place), "--runtime", "runc", "run", "--rm", "--network", "none"]
-    engine += ["--volume", f"{place}/tree:/tree", "--env", "PYTHONPATH=/opt"]
+    with podman() as its:
+        engine = [*its.command, "run", "--rm", "--network", "none"]
+        engine += ["--volume", f"{place}/tree:/tree", "--env", "PYTHONPATH=/opt"]
+        env = {**os.environ, **its.environment}
 
-    def run(
-        *options: str, outer: tuple[str, ...] = (), script: str = _SCRIPT
-    ) -> subprocess.CompletedProcess[str]:
-        line = [*engine, *outer, "--rootfs", f"{place}/outer", "python3", "-c", _MAIN]
-        line += ["run", *options, "/tree", "--", "sh", "-c", script]
-        return subprocess.run(line, capture_output=True, text=True, check=False, timeout=120)
+        def run(
+            *options: str, outer: tuple[str, ...] = (), script: str = _SCRIPT
+        ) -> subprocess.CompletedProcess[str]:
+            line = [*engine, *outer, "--rootfs", f"{place}/outer", "python3", "-c", _MAIN]
+            line += ["run", *options, "/tree", "--", "sh", "-c", script]
+            return subprocess.run(
+                line, capture_output=True, text=True, check=False, timeout=120, env=env
+            )
 
-    return run
+        yield run
 
 
 @pytest.mark.parametrize(
