@@ -15,15 +15,13 @@ from rootgen.plan.plan import Plan
 from rootgen.sysroot.directory import DirectorySysroot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rootgen.api.images import Image
     from rootgen.image.store import Store
+    from rootgen.named import Progress
     from rootgen.plan.manifest import Manifest
     from rootgen.rootfs.kept import Kept
     from rootgen.sysroot.port import Contents
 
-    Progress = Callable[[str, int, int], None]
 
 _LARGEST_MANIFEST = 512 << 20
 

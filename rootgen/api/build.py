@@ -23,17 +23,16 @@ from rootgen.profile.merge import whole
 from rootgen.sysroot.directory import DirectorySysroot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from rootgen.api.bases import OpenedBase
     from rootgen.api.layered import LayeredImage, Step
     from rootgen.image.descriptor import Platform
+    from rootgen.named import Progress
     from rootgen.plan.base import Base
     from rootgen.plan.collect import Skipped
     from rootgen.plan.increment import Exchange
     from rootgen.profile.model import ImageConfig, Profile, UserRule
-
-    Progress = Callable[[str, int, int], None]
 
 
 class BuildRequest(NamedTuple):

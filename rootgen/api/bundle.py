@@ -24,14 +24,12 @@ from rootgen.sandbox.oci import runtime_config
 from rootgen.sandbox.options import Options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from rootgen.api.run import ImageName
+    from rootgen.named import Progress, Tell
     from rootgen.profile.model import ImageConfig
     from rootgen.rootfs.note import Note
-
-    Tell = Callable[[str], None]
-    Progress = Callable[[str, int, int], None]
 
 
 class BundleRequest(NamedTuple):

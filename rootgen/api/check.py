@@ -15,11 +15,10 @@ from rootgen.rootfs.scan import open_tree, tree_manifest
 from rootgen.sysroot.directory import DirectorySysroot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
+    from rootgen.named import Progress
     from rootgen.plan.plan import Plan
-
-    Progress = Callable[[str, int, int], None]
 
 
 def check(root: str, *, progress: Progress | None = None) -> CheckReport:

@@ -28,14 +28,11 @@ from rootgen.rootfs.packing import PackedTree
 from rootgen.sysroot.directory import DirectorySysroot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rootgen.api.images import Image
+    from rootgen.named import Progress
     from rootgen.plan.manifest import Manifest
     from rootgen.rootfs.note import Note
     from rootgen.rootfs.packing import Meant
-
-    Progress = Callable[[str, int, int], None]
 
 
 class CommitRequest(NamedTuple):

@@ -32,17 +32,16 @@ from rootgen.sandbox.mounts import TOP
 from rootgen.sandbox.perform import perform
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from rootgen.api.run import RunRequest
     from rootgen.api.stacked import Stacked
+    from rootgen.named import Progress, Tell
     from rootgen.plan.entry import Entry
     from rootgen.plan.plan import Plan
     from rootgen.rootfs.upper import Members
     from rootgen.sandbox.launch import IdMap, Launch
 
-    Tell = Callable[[str], None]
-    Progress = Callable[[str, int, int], None]
 
 _COMPRESS = "gzip"
 _ATTRIBUTES = {True: "trusted.overlay.", False: "user.overlay."}

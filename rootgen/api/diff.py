@@ -10,12 +10,9 @@ from rootgen.named import TYPE_CHECKING
 from rootgen.rootfs.scan import manifest_file, scan_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rootgen.layer.difference import Difference
+    from rootgen.named import Progress
     from rootgen.plan.plan import Plan
-
-    Progress = Callable[[str, int, int], None]
 
 
 def diff(

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from rootgen.image.addition import Stored
     from rootgen.image.descriptor import Descriptor
     from rootgen.image.store import Store
+    from rootgen.named import Progress
     from rootgen.plan.as_sysroot import PlanSysroot
     from rootgen.sysroot.port import OpenFile, Sysroot
 
-    Progress = Callable[[str, int, int], None]
 
 # On a layer's descriptor: its label, where an image was divided (``layer.split``). On the manifest:
 # into how many, and with which others (image-spec, annotations.md: names are reverse domains).

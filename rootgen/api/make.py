@@ -16,12 +16,11 @@ from rootgen.profile.shipped import known_profile, shipped_directory
 from rootgen.sysroot.directory import DirectorySysroot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rootgen.api.bases import OpenedBase
     from rootgen.api.layered import LayeredImage
     from rootgen.api.over import Tagged
     from rootgen.closure.graph import Closure
+    from rootgen.named import Progress
     from rootgen.plan.collect import Skipped
     from rootgen.plan.increment import Exchange
     from rootgen.plan.manifest import Manifest
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from rootgen.plan.proof import Divergence
     from rootgen.rootfs.write import Note
 
-    Progress = Callable[[str, int, int], None]
 
 # By uname(2)'s machine, the others whose programs its kernel runs.
 _RUNS_TOO = {

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from rootgen.api.images import Image
+    from rootgen.named import Progress
     from rootgen.plan.entry import Entry, Reason
     from rootgen.plan.manifest import Manifest
     from rootgen.sysroot.port import Sysroot
 
-    Progress = Callable[[str, int, int], None]
     Digests = Mapping[str, str]
 
 ALGORITHMS = ("sha256", "sha1", "md5")

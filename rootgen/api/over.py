@@ -17,14 +17,13 @@ from rootgen.rootfs.content import Sources, digest_content
 from rootgen.rootfs.write import hash_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from rootgen.api.bases import OpenedBase
+    from rootgen.named import Progress
     from rootgen.plan.assemble import Wish
     from rootgen.profile.model import ImageConfig
     from rootgen.sysroot.port import Sysroot
-
-    Progress = Callable[[str, int, int], None]
 
 
 class Made(NamedTuple):

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from rootgen.image.compress import Compressor
     from rootgen.layer.packed import Packed
     from rootgen.layer.write import Contents, Write
+    from rootgen.named import Progress
     from rootgen.plan.entry import Entry
     from rootgen.plan.plan import Plan
     from rootgen.rootfs.note import Note
 
-    Progress = Callable[[str, int, int], None]
     NotHeld = Callable[[Collection[Entry]], Iterator[tuple[str, str]]]
 
 

@@ -14,16 +14,15 @@ from rootgen.rootfs.packing import PackedTree
 from rootgen.sysroot.directory import DirectorySysroot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from rootgen.api.run import ImageName
     from rootgen.layer.write import Contents
+    from rootgen.named import Progress
     from rootgen.plan.manifest import Manifest
     from rootgen.plan.plan import Plan
     from rootgen.rootfs.note import Note
     from rootgen.sysroot.port import Sysroot
-
-    Progress = Callable[[str, int, int], None]
 
 
 class PackRequest(NamedTuple):

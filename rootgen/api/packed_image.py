@@ -21,15 +21,15 @@ from rootgen.layer.write import write_tar
 from rootgen.named import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from rootgen.api.packable import PackRequest
     from rootgen.api.run import ImageName
     from rootgen.layer.packed import Packed
     from rootgen.layer.write import Contents
+    from rootgen.named import Progress
     from rootgen.rootfs.note import Note, Notes
 
-    Progress = Callable[[str, int, int], None]
 
 COMPRESS = "gzip"  # what every tool reads; umoci knows no zstd
 _DOCKER = "docker"

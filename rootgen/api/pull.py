@@ -24,13 +24,11 @@ from rootgen.image.store import Store
 from rootgen.named import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rootgen.image.descriptor import Descriptor, Platform
     from rootgen.image.registry.client import Client
     from rootgen.image.registry.documents import Fetched
+    from rootgen.named import Progress
 
-    Progress = Callable[[str, int, int], None]
 
 # Manifests of one image that are followed.
 _MANIFESTS = 256

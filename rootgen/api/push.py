@@ -21,12 +21,12 @@ from rootgen.image.walk import beneath
 from rootgen.named import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from rootgen.image.descriptor import Descriptor
     from rootgen.image.registry.client import Client
+    from rootgen.named import Progress
 
-    Progress = Callable[[str, int, int], None]
 
 _DOCUMENTS = frozenset((INDEX, MANIFEST))
 

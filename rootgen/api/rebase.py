@@ -33,11 +33,9 @@ from rootgen.plan.entry import EntryKind
 from rootgen.plan.manifest import MANIFEST_PATH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rootgen.layer.read import Archive
+    from rootgen.named import Progress
 
-    Progress = Callable[[str, int, int], None]
 
 _TOLD = 12
 

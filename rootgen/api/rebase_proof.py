@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from rootgen.image.descriptor import Platform
     from rootgen.image.store import Store
     from rootgen.layer.read import Archive
+    from rootgen.named import Progress
     from rootgen.plan.base import Base
     from rootgen.plan.entry import Entry
     from rootgen.profile.model import ImageConfig
 
-    Progress = Callable[[str, int, int], None]
 
 # What the whole says of itself is written anew.
 _OWN = (MANIFEST_PATH,)

@@ -18,13 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import TypeVar
 
+    from rootgen.named import Progress, Tell
     from rootgen.profile.model import ImageConfig
     from rootgen.sandbox.facts import Facts
     from rootgen.sandbox.launch import Launch
 
     Result = TypeVar("Result")
-    Tell = Callable[[str], None]
-    Progress = Callable[[str, int, int], None]
     Compose = Callable[[Sequence[str], Options, Facts], Launch]
 
 # The best first: what people are used to, then what can do without a library.

@@ -16,12 +16,12 @@ from rootgen.sandbox.log import read_log
 from rootgen.sandbox.options import KILL_AFTER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from rootgen.api.run import RunRequest
+    from rootgen.named import Tell
     from rootgen.sandbox.remembered import Remembered
 
-    Tell = Callable[[str], None]
 
 # After SIGKILL to process 1: its supervisor has no more to do than to write down the end.
 _PATIENCE = 5.0

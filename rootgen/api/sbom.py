@@ -16,13 +16,13 @@ from rootgen.sysroot.owner import databases, is_record, owners_of, unread
 from rootgen.sysroot.package import read_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from rootgen.api.materials import Materials
+    from rootgen.named import Progress
     from rootgen.sysroot.owner import Owner
     from rootgen.sysroot.port import Sysroot
 
-    Progress = Callable[[str, int, int], None]
 
 SPDX, CYCLONEDX, SLSA = FORMATS = ("spdx", "cyclonedx", "slsa")
 # As they are registered with IANA, and in-toto's attestation framework has it.

@@ -23,10 +23,10 @@ from rootgen.sandbox.caller import Ids, read_ids
 from rootgen.sandbox.mapped import in_user_namespace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    Tell = Callable[[str], None]
-    Progress = Callable[[str, int, int], None]
+    from rootgen.named import Progress, Tell
+
 
 # Documentation/filesystems/overlayfs.rst: so many lower layers can be stacked.
 _MOST = 500

@@ -7,9 +7,9 @@ from rootgen.named import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from rootgen.named import Progress
     from rootgen.plan.entry import Entry
 
-    Progress = Callable[[str, int, int], None]
     Tell = Callable[[bytes], None]
 
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
-    Progress = Callable[[str, int, int], None]
+    from rootgen.named import Progress
+
 
 _PIDS_LIMIT = 1 << 22  # PID_MAX_LIMIT
 _HOSTNAME_LIMIT = 64  # __NEW_UTS_LEN

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from rootgen.image.manifest import ImageManifest
     from rootgen.image.store import Store
     from rootgen.layer.read import Archive, Keep
-
-    Progress = Callable[[str, int, int], None]
+    from rootgen.named import Progress
 
 
 def image_plan(

@@ -20,10 +20,10 @@ from rootgen.sysroot.directory import DirectorySysroot
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rootgen.named import Progress
     from rootgen.rootfs.note import Note, Notes
     from rootgen.sysroot.port import Sysroot
 
-    Progress = Callable[[str, int, int], None]
 
 # runtime-spec, bundle.md.
 CONFIG, ROOTFS = "config.json", "rootfs"

@@ -7,13 +7,12 @@ from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.rootfs.scan import intended, look
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
+    from rootgen.named import Progress
     from rootgen.plan.manifest import Manifest
     from rootgen.plan.plan import Plan
     from rootgen.rootfs.note import Note
-
-    Progress = Callable[[str, int, int], None]
 
 
 class Drift(NamedTuple):

@@ -17,11 +17,9 @@ from rootgen.rootfs.source import TreeContents
 from rootgen.rootfs.walk import FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from rootgen.named import Progress
     from rootgen.plan.manifest import Manifest
 
-    Progress = Callable[[str, int, int], None]
 
 _REASON = (Reason(ReasonKind.SKELETON),)
 

@@ -15,12 +15,12 @@ from rootgen.rootfs.walk import Directories, parent_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rootgen.named import Progress
     from rootgen.rootfs.content import Sources
     from rootgen.rootfs.metadata import Metadata
     from rootgen.rootfs.note import Notes
     from rootgen.sysroot.port import OpenFile
 
-    Progress = Callable[[str, int, int], None]
 
 # Files that may stay open until they are hashed and flushed, and their bytes.
 _FEW = 128

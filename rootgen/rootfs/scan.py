@@ -19,11 +19,9 @@ from rootgen.rootfs.walk import FILE, Directories, mount_of
 from rootgen.rootfs.work import Work
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from rootgen.named import Progress
     from rootgen.plan.manifest import Manifest
 
-    Progress = Callable[[str, int, int], None]
 
 _KINDS = {
     stat.S_IFREG: EntryKind.FILE,

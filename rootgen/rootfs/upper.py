@@ -18,11 +18,11 @@ from rootgen.rootfs.scan import look
 from rootgen.rootfs.walk import Directories
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
+    from rootgen.named import Progress
     from rootgen.rootfs.note import Note
 
-    Progress = Callable[[str, int, int], None]
     Members = tuple[Written | Whiteout, ...]
 
 

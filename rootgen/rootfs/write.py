@@ -21,10 +21,10 @@ from rootgen.rootfs.walk import DIRECTORY, parent_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rootgen.named import Progress
     from rootgen.profile.model import ImageConfig
     from rootgen.sysroot.port import Sysroot
 
-    Progress = Callable[[str, int, int], None]
 
 __all__ = ["Note", "Written", "hash_plan", "write_tree"]
 

@@ -17,11 +17,17 @@ events_logger = "file"
 """
 
 
-def podman(place: Path) -> tuple[str, ...]:
-    """Return the command line that begins podman, all of whose files are in ``place``."""
+def configure_podman(place: Path, driver: str) -> dict[str, str]:
+    """Write a configuration, all of whose files are in ``place``; return the environment for it."""
     (place / "containers.conf").write_text(_CONTAINERS_CONF)
     (place / "storage.conf").write_text(
-        f'[storage]\ndriver = "vfs"\ngraphroot = "{place}/graph"\nrunroot = "{place}/run"\n'
+        f'[storage]\ndriver = "{driver}"\ngraphroot = "{place}/graph"\nrunroot = "{place}/run"\n'
     )
     files = {"CONTAINERS_CONF": "containers.conf", "CONTAINERS_STORAGE_CONF": "storage.conf"}
-    return ("env", *(f"{name}={place}/{file}" for name, file in files.items()), "podman")
+    return {name: f"{place}/{file}" for name, file in files.items()}
+
+
+def podman(place: Path) -> tuple[str, ...]:
+    """Return the command line that begins podman, all of whose files are in ``place``."""
+    settings = configure_podman(place, "vfs")
+    return ("env", *(f"{name}={value}" for name, value in settings.items()), "podman")

@@ -10,23 +10,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
+from tests.tools.podman import configure_podman
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-# Without CAP_SYS_RESOURCE podman cannot raise the limits, which it does where none are named.
-_CONTAINERS = """\
-[containers]
-default_ulimits=["nofile=1024:1024","nproc=1024:1024"]
-[engine]
-cgroup_manager="cgroupfs"
-events_logger="file"
-"""
-_STORAGE = """\
-[storage]
-driver="overlay"
-graphroot="{place}/graph"
-runroot="{place}/run"
-"""
 _CONTAINERD = """\
 version = 2
 root = "{place}/root"
@@ -72,17 +60,11 @@ def podman() -> Iterator[Engine]:
 
 
 def _podman(place: Path) -> Iterator[Engine]:
-    for name, text in (
-        ("containers.conf", _CONTAINERS),
-        ("storage.conf", _STORAGE.format(place=place)),
-        ("auth.json", "{}"),
-    ):
-        (place / name).write_text(text)
+    (place / "auth.json").write_text("{}")
     engine = Engine(
         ("podman", "--runtime", "runc"),
         {
-            "CONTAINERS_CONF": f"{place}/containers.conf",
-            "CONTAINERS_STORAGE_CONF": f"{place}/storage.conf",
+            **configure_podman(place, "overlay"),
             "REGISTRY_AUTH_FILE": f"{place}/auth.json",
             "XDG_RUNTIME_DIR": str(place),
             "HOME": str(place),
