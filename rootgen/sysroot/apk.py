@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from rootgen.errors import SysrootError
-from rootgen.named import TYPE_CHECKING, NamedTuple
+from rootgen.named import TYPE_CHECKING
 from rootgen.sysroot.package import (
     PACKAGES_LIMIT,
     Allowance,
     Digest,
-    Diversion,
+    Installed,
     Package,
+    WholeDatabase,
     blocks,
     check_word,
     read_file,
@@ -30,69 +31,36 @@ _SHA1_BYTES = 20
 _RECORD_LIMIT = 16 << 20
 
 
-class _Installed(NamedTuple):
-    package: Package
-    paths: tuple[bytes, ...]
-    digests: Mapping[str, Digest]
-
-
-class Apk:
+class Apk(WholeDatabase):
     """The packages of an Alpine root (``package.Database``)."""
 
     def __init__(self, sysroot: Sysroot) -> None:
         """Read nothing yet."""
+        super().__init__()
         self._sysroot = sysroot
         found = [sysroot.lookup(path) for path in _PLACES]
         there = [one.path for one in found if one is not None and one.node.kind is Kind.FILE]
         self.path = there[0] if there else _PLACES[0]
         self._there = bool(there)
-        self._all: dict[str, _Installed] | None = None
-        self._packages: dict[str, Package] | None = None
 
     def is_there(self) -> bool:
         """Tell whether the root has such a database."""
         return self._there
 
-    def packages(self) -> Mapping[str, Package]:
-        """Return the installed packages, by name."""
-        if self._packages is None:
-            self._packages = {key: one.package for key, one in self._installed().items()}
-        return self._packages
-
-    def lists(self) -> Iterator[tuple[str, bytes]]:
-        """Return what each package has."""
-        for key, one in self._installed().items():
-            yield key, b"".join(b"%s\n" % path for path in one.paths)
-
-    def digests(self, key: str) -> Mapping[str, Digest]:
-        """Return the SHA-1 of each file."""
-        return self._installed()[key].digests
-
-    def licence_files(self, key: str) -> tuple[str, ...]:
-        """Return nothing: Alpine keeps licences in packages of their own."""
-        del key
-        return ()
-
-    def diversions(self) -> tuple[Diversion, ...]:
-        """Return nothing: apk has none."""
-        return ()
-
-    def _installed(self) -> dict[str, _Installed]:
-        if self._all is None:
-            where = f"{self.path} in {self._sysroot.name}"
-            found: dict[str, _Installed] = {}
-            allowance = Allowance(where)
-            data = read_file(self._sysroot, self.path) or b""
-            for record in blocks(data, _RECORD_LIMIT, where):
-                one = _parse(record, allowance, where)
-                # Layers over each other may have a package in two versions.
-                name, version = one.package.name, one.package.version
-                twice = name in found and found[name].package.version != version
-                found[f"{name}-{version}" if twice else name] = one
-                if len(found) > PACKAGES_LIMIT:
-                    raise SysrootError(f"{where}: too many packages")
-            self._all = found
-        return self._all
+    def _read_all(self) -> dict[str, Installed]:
+        where = f"{self.path} in {self._sysroot.name}"
+        found: dict[str, Installed] = {}
+        allowance = Allowance(where)
+        data = read_file(self._sysroot, self.path) or b""
+        for record in blocks(data, _RECORD_LIMIT, where):
+            one = _parse(record, allowance, where)
+            # Layers over each other may have a package in two versions.
+            name, version = one.package.name, one.package.version
+            twice = name in found and found[name].package.version != version
+            found[f"{name}-{version}" if twice else name] = one
+            if len(found) > PACKAGES_LIMIT:
+                raise SysrootError(f"{where}: too many packages")
+        return found
 
 
 def lines_with(record: bytes, paths: frozenset[str]) -> bytes:
@@ -116,7 +84,7 @@ def lines_with(record: bytes, paths: frozenset[str]) -> bytes:
     return b"\n".join(kept)
 
 
-def _parse(record: bytes, allowance: Allowance, where: str) -> _Installed:
+def _parse(record: bytes, allowance: Allowance, where: str) -> Installed:
     fields: dict[bytes, bytes] = {}
     paths: list[bytes] = []
     digests: dict[str, Digest] = {}
@@ -135,7 +103,7 @@ def _parse(record: bytes, allowance: Allowance, where: str) -> _Installed:
         elif key[1:] == b":":
             fields.setdefault(key[:1], value)
     package = _package(fields, record, allowance, where)
-    return _Installed(package, tuple(paths), digests)
+    return Installed(package, tuple(paths), digests)
 
 
 def _package(

@@ -92,6 +92,56 @@ class Database(Protocol):
         """Return what lies elsewhere than its package says."""
 
 
+class Installed(NamedTuple):
+    """A package of a database that is read as a whole, and what that has of its files."""
+
+    package: Package
+    paths: tuple[bytes, ...] = ()
+    digests: Mapping[str, Digest] = {}
+    licences: tuple[str, ...] = ()
+
+
+class WholeDatabase:
+    """What a database does that is read as a whole, once (``Database``)."""
+
+    def __init__(self) -> None:
+        """Read nothing yet."""
+        self._all: dict[str, Installed] | None = None
+        self._packages: dict[str, Package] | None = None
+
+    def packages(self) -> Mapping[str, Package]:
+        """Return the installed packages by key."""
+        if self._packages is None:
+            self._packages = {key: one.package for key, one in self._installed().items()}
+        return self._packages
+
+    def lists(self) -> Iterator[tuple[str, bytes]]:
+        """Return what each package has."""
+        for key, one in self._installed().items():
+            yield key, b"".join(b"%s\n" % path for path in one.paths)
+
+    def digests(self, key: str) -> Mapping[str, Digest]:
+        """Return what the database has of each regular file."""
+        return self._installed()[key].digests
+
+    def licence_files(self, key: str) -> tuple[str, ...]:
+        """Return the files that the package marks as its licence."""
+        return self._installed()[key].licences
+
+    def diversions(self) -> tuple[Diversion, ...]:
+        """Return nothing: dpkg alone has diversions."""
+        return ()
+
+    def _installed(self) -> dict[str, Installed]:
+        if self._all is None:
+            self._all = self._read_all()
+        return self._all
+
+    def _read_all(self) -> dict[str, Installed]:
+        """Read the database; each kind has its own way."""
+        raise NotImplementedError
+
+
 class Allowance:
     """What one database may still take: a few bytes of it can stand for long paths."""
 

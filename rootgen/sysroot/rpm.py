@@ -9,14 +9,15 @@ from __future__ import annotations
 from io import BytesIO
 
 from rootgen.errors import SysrootError
-from rootgen.named import TYPE_CHECKING, NamedTuple
+from rootgen.named import TYPE_CHECKING
 from rootgen.sysroot import rpm_header as header
 from rootgen.sysroot.package import (
     PACKAGES_LIMIT,
     Allowance,
     Digest,
-    Diversion,
+    Installed,
     Package,
+    WholeDatabase,
     check_word,
     read_file,
     text,
@@ -25,7 +26,7 @@ from rootgen.sysroot.port import Kind
 from rootgen.sysroot.rpm_header import Header, parse_header
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from rootgen.sysroot.port import Sysroot
 
@@ -43,24 +44,16 @@ _FIELDS = 10
 _ALGORITHMS = {1: "md5", 2: "sha1", 8: "sha256", 0: "md5"}
 
 
-class _Installed(NamedTuple):
-    package: Package
-    paths: tuple[bytes, ...] = ()
-    digests: Mapping[str, Digest] = {}
-    licences: tuple[str, ...] = ()
-
-
-class Rpm:
+class Rpm(WholeDatabase):
     """The packages of a root that rpm looks after (``package.Database``)."""
 
     def __init__(self, sysroot: Sysroot) -> None:
         """Read nothing yet."""
+        super().__init__()
         self._sysroot = sysroot
         places = [f"{directory}/{_SQLITE}" for directory in _DIRECTORIES]
         self._sqlite = next((path for path in places if _is_file(sysroot, path)), "")
         self.path = self._sqlite or MANIFEST
-        self._all: dict[str, _Installed] | None = None
-        self._packages: dict[str, Package] | None = None
 
     def is_there(self) -> bool:
         """Tell whether the root has such a database."""
@@ -74,42 +67,16 @@ class Rpm:
                     return f"{directory}/{name}: rpm's database as {form} is not read, only sqlite"
         return ""
 
-    def packages(self) -> Mapping[str, Package]:
-        """Return the installed packages by ``name-version-release.architecture``."""
-        if self._packages is None:
-            self._packages = {key: one.package for key, one in self._installed().items()}
-        return self._packages
+    def _read_all(self) -> dict[str, Installed]:
+        found: dict[str, Installed] = {}
+        for one in self._read():
+            package = one.package
+            found.setdefault(f"{package.name}-{package.version}.{package.architecture}", one)
+            if len(found) > PACKAGES_LIMIT:
+                raise SysrootError(f"{self.path} in {self._sysroot.name}: too many packages")
+        return found
 
-    def lists(self) -> Iterator[tuple[str, bytes]]:
-        """Return what each package has."""
-        for key, one in self._installed().items():
-            yield key, b"".join(b"%s\n" % path for path in one.paths)
-
-    def digests(self, key: str) -> Mapping[str, Digest]:
-        """Return what rpm has of each regular file, most often a SHA-256."""
-        return self._installed()[key].digests
-
-    def licence_files(self, key: str) -> tuple[str, ...]:
-        """Return the files that the package marks as its licence."""
-        return self._installed()[key].licences
-
-    def diversions(self) -> tuple[Diversion, ...]:
-        """Return nothing: rpm has none."""
-        return ()
-
-    def _installed(self) -> dict[str, _Installed]:
-        if self._all is None:
-            found: dict[str, _Installed] = {}
-            for one in self._read():
-                package = one.package
-                key = f"{package.name}-{package.version}.{package.architecture}"
-                found.setdefault(key, one)
-                if len(found) > PACKAGES_LIMIT:
-                    raise SysrootError(f"{self.path} in {self._sysroot.name}: too many packages")
-            self._all = found
-        return self._all
-
-    def _read(self) -> Iterator[_Installed]:
+    def _read(self) -> Iterator[Installed]:
         where = f"{self.path} in {self._sysroot.name}"
         allowance = Allowance(where)
         if self._sqlite:
@@ -129,7 +96,7 @@ class Rpm:
         for line in BytesIO(read_file(self._sysroot, MANIFEST) or b""):
             if line != b"\n":
                 allowance.take(len(line))
-                yield _Installed(_of_line(line.rstrip(b"\n"), where))
+                yield Installed(_of_line(line.rstrip(b"\n"), where))
 
 
 def manifest_line(package: Package) -> str:
@@ -194,7 +161,7 @@ def _blobs(data: bytes, where: str) -> Iterator[bytes]:
         connection.close()
 
 
-def _of_header(one: Header, allowance: Allowance) -> _Installed:
+def _of_header(one: Header, allowance: Allowance) -> Installed:
     name = check_word(one.text(header.NAME), "name", "")
     version = f"{one.text(header.VERSION)}-{one.text(header.RELEASE)}"
     package = Package(
@@ -217,7 +184,7 @@ def _of_header(one: Header, allowance: Allowance) -> _Installed:
     licences = (
         path for path, flag in zip(paths, flags, strict=False) if flag & header.LICENCE_FLAG
     )
-    return _Installed(package, paths, _digests(one, paths), tuple(map(text, licences)))
+    return Installed(package, paths, _digests(one, paths), tuple(map(text, licences)))
 
 
 def _names(one: Header, tag: int, allowance: Allowance) -> Iterator[str]:
