@@ -91,8 +91,9 @@ def _pack_file(
         OutputFile(request.out, force=request.force) as output,
     ):
         ready = form.prepare(root)
-        counted = _Counted(output.write)
-        compressing = compressor(outer, counted.write)
+        # What is not compressed was counted and digested on its way here.
+        counted = None if outer == "none" else _Counted(output.write)
+        compressing = compressor(outer, output.write if counted is None else counted.write)
         try:
             told = _told(compressing, progress, ready.plan)
             place = Place(told, compress, request.out)
@@ -102,8 +103,8 @@ def _pack_file(
             compressing.close()
         output.commit()
     diff_id = f"sha256:{packed.sha256}"
-    digest = diff_id if outer == "none" else counted.digest()
-    return PackResult(counted.size, digest, ready.notes, len(ready.plan), diff_id)
+    size, digest = (packed.size, diff_id) if counted is None else (counted.size, counted.digest())
+    return PackResult(size, digest, ready.notes, len(ready.plan), diff_id)
 
 
 class Place(NamedTuple):

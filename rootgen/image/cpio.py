@@ -35,25 +35,25 @@ def write_cpio(entries: Collection[Entry], contents: Contents, write: Write) -> 
     archive and for a hard link whose file is not among the entries;
     LayerError for a file that changes meanwhile.
     """
-    output = PackedOutput(write)
     files = {entry.path: entry for entry in entries if entry.kind is EntryKind.FILE}
     names = _names(entries, files)
     inodes: dict[str, int] = {}
-    for number, entry in enumerate(entries, 1):
-        file = entry.target if entry.kind is EntryKind.HARDLINK else entry.path
-        inode = inodes.setdefault(file, number) if file in files else number
-        linked = names.get(file, (entry.path,))
-        has_content = entry.path == linked[-1] and file in files
-        source = files[file] if has_content else entry
-        size = source.size if has_content else len(_target(entry))
-        output.add(_header(entry, inode, len(linked), size))
-        if has_content:
-            _add_content(source, contents, output)
-        elif entry.kind is EntryKind.SYMLINK:
-            output.add(_padded(_target(entry)))
-    output.add(_header(Entry(f"/{_END}", EntryKind.FILE, 0), 0, 1, 0, is_end=True))
-    output.pad(_WHOLE)
-    return output.finish()
+    with PackedOutput(write) as output:
+        for number, entry in enumerate(entries, 1):
+            file = entry.target if entry.kind is EntryKind.HARDLINK else entry.path
+            inode = inodes.setdefault(file, number) if file in files else number
+            linked = names.get(file, (entry.path,))
+            has_content = entry.path == linked[-1] and file in files
+            source = files[file] if has_content else entry
+            size = source.size if has_content else len(_target(entry))
+            output.add(_header(entry, inode, len(linked), size))
+            if has_content:
+                _add_content(source, contents, output)
+            elif entry.kind is EntryKind.SYMLINK:
+                output.add(_padded(_target(entry)))
+        output.add(_header(Entry(f"/{_END}", EntryKind.FILE, 0), 0, 1, 0, is_end=True))
+        output.pad(_WHOLE)
+        return output.finish()
 
 
 def not_held(entries: Collection[Entry]) -> Iterator[tuple[str, str]]:

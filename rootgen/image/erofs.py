@@ -94,24 +94,24 @@ def write_erofs(entries: Collection[Entry], contents: Contents, write: Write) ->
     inodes = Inodes(entries)
     places, blocks = _placed(inodes)
     content = _Content(inodes, places, contents)
-    output = PackedOutput(write)
-    output.add(_superblock(len(inodes.own), blocks))
-    at = _BLOCK
-    for number, entry in enumerate(inodes.own, 1):
-        place = places[entry.path]
-        data = _inode(entry, place, number, inodes.links[entry.path]) + place.attributes
-        if place.beside:
-            data += b"".join(content.read(entry, place.size - place.beside, place.beside))
-        output.add(bytes(place.offset - at) + data)
-        at = place.offset + len(data)
-    output.pad(_BLOCK)
-    for entry in inodes.own:
-        place = places[entry.path]
-        if place.blocks():
-            for piece in content.read(entry, 0, place.size - place.beside):
-                output.add(piece)
-            output.pad(_BLOCK)
-    return output.finish()
+    with PackedOutput(write) as output:
+        output.add(_superblock(len(inodes.own), blocks))
+        at = _BLOCK
+        for number, entry in enumerate(inodes.own, 1):
+            place = places[entry.path]
+            data = _inode(entry, place, number, inodes.links[entry.path]) + place.attributes
+            if place.beside:
+                data += b"".join(content.read(entry, place.size - place.beside, place.beside))
+            output.add(bytes(place.offset - at) + data)
+            at = place.offset + len(data)
+        output.pad(_BLOCK)
+        for entry in inodes.own:
+            place = places[entry.path]
+            if place.blocks():
+                for piece in content.read(entry, 0, place.size - place.beside):
+                    output.add(piece)
+                output.pad(_BLOCK)
+        return output.finish()
 
 
 def not_held(entries: Collection[Entry]) -> Iterator[tuple[str, str]]:

@@ -72,8 +72,7 @@ def write_squashfs(
     no squashfs can hold, ImageError where there is no room.
     """
     inodes = Inodes(entries)
-    output = PackedOutput(write)
-    with unnamed_file(directory) as spool:
+    with PackedOutput(write) as output, unnamed_file(directory) as spool:
         area = DataArea(
             lambda data: write_all(spool.fileno(), data, f"contents in {directory}"),
             SUPER.size,
@@ -95,9 +94,9 @@ def write_squashfs(
         while piece := os.pread(spool.fileno(), _CHUNK, at):
             output.add(piece)
             at += len(piece)
-    output.add(written)
-    output.pad(_WHOLE)
-    return output.finish()
+        output.add(written)
+        output.pad(_WHOLE)
+        return output.finish()
 
 
 def not_held(entries: Collection[Entry]) -> Iterator[tuple[str, str]]:

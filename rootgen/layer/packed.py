@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rootgen.errors import LayerError
+from rootgen.layer.digesting import Digesting
 from rootgen.named import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -30,6 +31,23 @@ def read_exactly(file: OpenFile, entry: Entry) -> Iterator[bytes]:
     Raises LayerError where that is not as long as the entry says.
     """
     return read_part(file, entry, 0, entry.size)
+
+
+def read_whole(file: OpenFile, entry: Entry) -> bytes | None:
+    """Return the content of a small ``entry`` at once; None where it takes pieces to read it.
+
+    Raises LayerError where that is not as long as the entry says.
+    """
+    size = entry.size
+    if size >= _CHUNK:
+        return None
+    # One byte more than there should be: it tells of a file that grew, at no call's cost.
+    data = file.pread(size + 1, 0)
+    if len(data) == size:
+        return data
+    if len(data) > size:
+        raise changed(entry)
+    return None  # fewer than asked for are no end yet: some file systems give what they have
 
 
 def read_part(file: OpenFile, entry: Entry, start: int, count: int) -> Iterator[bytes]:
@@ -62,21 +80,28 @@ def changed(entry: Entry) -> LayerError:
 
 
 class PackedOutput:
-    """Bytes on their way to the caller, gathered until there are many."""
+    """Bytes on their way to the caller, gathered until there are many; a context manager."""
 
     def __init__(self, write: Write) -> None:
-        from hashlib import sha256  # OpenSSL costs 3 ms: only where there are bytes to digest
-
         self._write = write
-        self._digest = sha256()
+        self._digest = Digesting()
         self._parts: list[bytes] = []
         self._gathered = 0
         self._size = 0
 
-    def add(self, data: bytes) -> None:
+    def __enter__(self) -> PackedOutput:
+        """Return the output itself."""
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Let go of what digests, finished or not."""
+        self._digest.__exit__(*exc)
+
+    def add(self, *parts: bytes) -> None:
         """Add bytes."""
-        self._parts.append(data)
-        self._gathered += len(data)
+        self._parts += parts
+        for part in parts:
+            self._gathered += len(part)
         if self._gathered >= _CHUNK:
             self._flush()
 
@@ -91,6 +116,7 @@ class PackedOutput:
 
     def _flush(self) -> None:
         data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        # First, so that it is digested while it is written.
         self._digest.update(data)
         self._write(data)
         self._size += len(data)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from rootgen.errors import PlanError
 from rootgen.layer.fields import BLOCK
 from rootgen.layer.header import header_blocks
-from rootgen.layer.packed import PackedOutput, changed, read_exactly
+from rootgen.layer.packed import PackedOutput, changed, read_exactly, read_whole
 from rootgen.named import TYPE_CHECKING
 from rootgen.plan.entry import Entry, EntryKind, Inline
 
@@ -35,19 +35,19 @@ def write_tar(entries: Collection[Entry], contents: Contents, write: Write) -> P
     whose file is not among the entries, and whatever ``contents``, its
     files and ``write`` raise.
     """
-    output = PackedOutput(write)
     linked = {entry.target for entry in entries if entry.kind is EntryKind.HARDLINK}
     # Attributes of the files with several names: each of the names repeats them.
     attributes = {entry.path: entry.xattrs for entry in entries if entry.path in linked}
-    for entry in in_archive_order(entries, linked):
-        if entry.kind is EntryKind.HARDLINK:
-            output.add(header_blocks(entry, attributes[entry.target]))
-        else:
-            output.add(header_blocks(entry, entry.xattrs))
-        if entry.kind is EntryKind.FILE:
-            _add_content(entry, contents, output)
-    output.add(_END)
-    return output.finish()
+    with PackedOutput(write) as output:
+        for entry in in_archive_order(entries, linked):
+            if entry.kind is EntryKind.FILE:
+                _add_file(entry, contents, output)
+            elif entry.kind is EntryKind.HARDLINK:
+                output.add(header_blocks(entry, attributes[entry.target]))
+            else:
+                output.add(header_blocks(entry, entry.xattrs))
+        output.add(_END)
+        return output.finish()
 
 
 def in_archive_order(entries: Collection[Entry], linked: Collection[str]) -> Iterator[Entry]:
@@ -56,6 +56,12 @@ def in_archive_order(entries: Collection[Entry], linked: Collection[str]) -> Ite
     ``linked`` are the paths that hard links name. Raises PlanError for a
     link whose file is not among the entries.
     """
+    if not linked:
+        return iter(entries)
+    return _links_behind(entries, linked)
+
+
+def _links_behind(entries: Collection[Entry], linked: Collection[str]) -> Iterator[Entry]:
     waiting: dict[str, list[Entry]] = {}
     there: set[str] = set()
     for entry in entries:
@@ -70,13 +76,20 @@ def in_archive_order(entries: Collection[Entry], linked: Collection[str]) -> Ite
         raise PlanError(f"{links[0].path} is a hard link to {target}, which is no file here")
 
 
-def _add_content(entry: Entry, contents: Contents, output: PackedOutput) -> None:
+def _add_file(entry: Entry, contents: Contents, output: PackedOutput) -> None:
+    head = header_blocks(entry, entry.xattrs)
+    padding = _PADDING[-entry.size % BLOCK]
     if isinstance(entry.content, Inline):
-        output.add(entry.content.data)
         if len(entry.content.data) != entry.size:
             raise changed(entry)
-    else:
-        with contents(entry) as file:
-            for chunk in read_exactly(file, entry):
-                output.add(chunk)
-    output.add(_PADDING[-entry.size % BLOCK])
+        output.add(head, entry.content.data, padding)
+        return
+    with contents(entry) as file:
+        data = read_whole(file, entry)
+        if data is not None:
+            output.add(head, data, padding)
+            return
+        output.add(head)
+        for chunk in read_exactly(file, entry):
+            output.add(chunk)
+    output.add(padding)

@@ -24,6 +24,9 @@ HOST_ATTRIBUTES = (
 class EntryKind(Enum):
     """What an entry makes of its path."""
 
+    # There is one of each: what Enum does, hashing the name in Python, is most of a table's cost.
+    __hash__ = object.__hash__
+
     DIRECTORY = "directory"
     FILE = "file"
     SYMLINK = "symlink"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 
 from rootgen.errors import PlanError
 from rootgen.plan.entry import Entry, EntryKind
@@ -19,13 +20,11 @@ class Plan(Mapping[str, Entry]):
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         """Sort ``entries``; raise PlanError where two share a path."""
-        table: dict[str, Entry] = {}
-        for entry in sorted(entries, key=_order):
-            if entry.path in table:
-                message = f"two entries for {entry.path}"
-                raise PlanError(message)
-            table[entry.path] = entry
-        self._entries = table
+        ordered = sorted(entries, key=_order)
+        self._entries = {entry.path: entry for entry in ordered}
+        if len(self._entries) < len(ordered):
+            twice = next(one.path for one, other in pairwise(ordered) if one.path == other.path)
+            raise PlanError(f"two entries for {twice}")
 
     def __getitem__(self, path: str) -> Entry:
         """Return the entry at ``path``."""

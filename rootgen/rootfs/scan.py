@@ -260,11 +260,11 @@ class _Looking:
         return kind is EntryKind.DIRECTORY
 
     def _add_file(self, path: str, directory: int, name: str, status: os.stat_result) -> None:
-        identity = (status.st_dev, status.st_ino)
-        names = self._names.setdefault(identity, []) if status.st_nlink > 1 else []
-        names.append(path)
-        if len(names) > 1:
-            return
+        if status.st_nlink > 1:
+            names = self._names.setdefault((status.st_dev, status.st_ino), [])
+            names.append(path)
+            if len(names) > 1:
+                return
         if self._work is None:
             place = f"/proc/self/fd/{directory}/{name}"
             self._entries[path] = self._entry(path, status, place)
@@ -291,18 +291,22 @@ class _Looking:
         self._work.do(entry.size, lambda: _hashed(entry, descriptor))
 
     def _entry(self, path: str, status: os.stat_result, place: int | str) -> Entry:
-        kind = _KINDS[stat.S_IFMT(status.st_mode)]
+        mode = status.st_mode
+        kind = _KINDS[stat.S_IFMT(mode)]
         device = status.st_rdev if kind in _DEVICES else 0
+        # By place: there is one of these for each path, and names would double its cost.
         return Entry(
             path,
             kind,
-            stat.S_IMODE(status.st_mode),
+            stat.S_IMODE(mode),
             status.st_uid,
             status.st_gid,
-            int(status.st_mtime_ns // 1_000_000_000),
+            status.st_mtime_ns // 1_000_000_000,
             status.st_size if kind is EntryKind.FILE else 0,
-            device=(os.major(device), os.minor(device)) if device else (0, 0),
-            xattrs=_attributes(place),
+            None,
+            "",
+            (os.major(device), os.minor(device)) if device else (0, 0),
+            _attributes(place),
         )
 
 
@@ -326,6 +330,8 @@ def _attributes(place: int | str) -> tuple[tuple[str, bytes], ...]:
     follow = isinstance(place, int)
     try:
         names = os.listxattr(place, follow_symlinks=follow)
+        if not names:
+            return ()
         return tuple(
             (name, os.getxattr(place, name, follow_symlinks=follow))
             for name in sorted(names)
