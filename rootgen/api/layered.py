@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 LAYER, LAYERS = "dev.rootgen.layer", "dev.rootgen.layers"
 MANIFEST_LAYER = "rootgen manifest"
 # To be raised where the same Plan is packed as other bytes than before.
-_PACKING = 1
+_PACKING = 2
 # What its history says of a tree's own layer.
 TREE_LAYER = "rootgen commit"
 _REASON = (Reason(ReasonKind.SKELETON),)

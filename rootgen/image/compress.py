@@ -24,9 +24,12 @@ COMPRESSIONS = ("none", "gzip", "zstd")
 
 _BLOCK = 1 << 20
 _DICTIONARY = 1 << 15  # the window of deflate
-_GZIP_LEVEL, _ZSTD_LEVEL = 6, 3  # what gzip(1) and zstd(1) choose
+# Of gzip the fastest level whose blobs are no larger than umoci's (its deflate is
+# another one): half the time of 6, what gzip(1) chooses, and up to 3 % more bytes.
+_GZIP_LEVEL = 4
+_ZSTD_LEVEL = 3  # what zstd(1) chooses
 # Of what is read more often than it is written, and in pieces.
-_ZSTD_BLOCK_LEVEL = 9
+_GZIP_BLOCK_LEVEL, _ZSTD_BLOCK_LEVEL = 6, 9
 # No time, no name, no system: RFC 1952, section 2.3.
 _GZIP_HEAD = bytes((0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 0xFF))
 
@@ -138,7 +141,7 @@ def block_compressor(name: str) -> Callable[[bytes], bytes]:
     if name == "gzip":
         import zlib
 
-        return lambda block: zlib.compress(block, _GZIP_LEVEL)
+        return lambda block: zlib.compress(block, _GZIP_BLOCK_LEVEL)
     from threading import local
 
     from zstandard import ZstdCompressor
@@ -160,7 +163,8 @@ class _Gzip:
     def __init__(self, write: Write, count: int) -> None:
         self._write = write
         self._jobs = InOrder(count)
-        self._gathered = bytearray()
+        self._gathered: list[memoryview] = []
+        self._length = 0
         self._before = b""
         self._checksum = 0
         self._size = 0
@@ -171,15 +175,18 @@ class _Gzip:
 
         self._checksum = crc32(data, self._checksum)
         self._size += len(data)
-        self._gathered += data
-        start = 0
-        while len(self._gathered) - start > _BLOCK:
-            self._begin(bytes(self._gathered[start : start + _BLOCK]), is_last=False)
-            start += _BLOCK
-        del self._gathered[:start]
+        rest = memoryview(data)
+        # The last block is never empty where there is anything: it is begun by ``finish``.
+        while self._length + len(rest) > _BLOCK:
+            taken = _BLOCK - self._length
+            self._gathered.append(rest[:taken])
+            rest = rest[taken:]
+            self._begin(is_last=False)
+        self._gathered.append(rest)
+        self._length += len(rest)
 
     def finish(self) -> None:
-        self._begin(bytes(self._gathered), is_last=True)
+        self._begin(is_last=True)
         self._jobs.finish()
         tail = (self._checksum, self._size & 0xFFFFFFFF)
         self._write(b"".join(one.to_bytes(4, "little") for one in tail))
@@ -187,7 +194,10 @@ class _Gzip:
     def close(self) -> None:
         self._jobs.close()
 
-    def _begin(self, block: bytes, *, is_last: bool) -> None:
+    def _begin(self, *, is_last: bool) -> None:
+        block = b"".join(self._gathered)
+        self._gathered.clear()
+        self._length = 0
         before, self._before = self._before, block[-_DICTIONARY:]
         self._jobs.do(lambda: _deflate(block, before, is_last=is_last), self._write)
 
