@@ -7,9 +7,7 @@ from contextlib import contextmanager
 
 from rootgen.errors import ImageError
 from rootgen.named import TYPE_CHECKING, NamedTuple
-from rootgen.plan.as_sysroot import PlanSysroot
 from rootgen.profile.model import ImageConfig
-from rootgen.rootfs.kept import Kept, by_digest
 from rootgen.rootfs.packing import PackedTree
 from rootgen.sysroot.directory import DirectorySysroot
 
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     from rootgen.named import Progress
     from rootgen.plan.manifest import Manifest
     from rootgen.plan.plan import Plan
+    from rootgen.rootfs.kept import Kept
     from rootgen.rootfs.note import Note
     from rootgen.sysroot.port import Sysroot
 
@@ -72,6 +71,8 @@ def packable(what: str | ImageName, progress: Progress | None = None) -> Iterato
     image, whose blobs are all verified before anything is given.
     """
     if not isinstance(what, str):
+        from rootgen.rootfs.kept import Kept  # and what reads archives, which a tree is none of
+
         with Kept(everything=True) as kept:
             yield _of_image(what, kept, progress)
         return
@@ -99,6 +100,8 @@ def _of_image(what: ImageName, kept: Kept, progress: Progress | None) -> Packabl
     from rootgen.api.images import image_in
     from rootgen.image.stack import image_plan
     from rootgen.image.store import Store
+    from rootgen.plan.as_sysroot import PlanSysroot
+    from rootgen.rootfs.kept import by_digest
 
     with Store(named_store(what)) as store:
         image = image_in(store, what.name)

@@ -24,8 +24,8 @@ COMPRESSIONS = ("none", "gzip", "zstd")
 
 _BLOCK = 1 << 20
 _DICTIONARY = 1 << 15  # the window of deflate
-# Of gzip the fastest level whose blobs are no larger than umoci's (its deflate is
-# another one): half the time of 6, what gzip(1) chooses, and up to 3 % more bytes.
+# Of gzip the fastest level whose blobs are no larger than umoci's (its deflate is another one):
+# half the time of 6, what gzip(1) chooses, and up to 3 % more bytes.
 _GZIP_LEVEL = 4
 _ZSTD_LEVEL = 3  # what zstd(1) chooses
 # Of what is read more often than it is written, and in pieces.

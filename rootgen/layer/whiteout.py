@@ -26,6 +26,8 @@ class Layer(NamedTuple):
 
     def members(self) -> tuple[Entry, ...]:
         """Return what an archive of the layer holds: the entries, and a file for each whiteout."""
+        if not self.removed:
+            return self.entries
         return tuple(Plan([*self.entries, *map(_whiteout, self.removed)]).entries())
 
 

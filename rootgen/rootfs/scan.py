@@ -9,10 +9,11 @@ import stat
 from rootgen.errors import TreeError
 from rootgen.linux.path import open_beneath
 from rootgen.named import TYPE_CHECKING, NamedTuple
-from rootgen.plan.entry import HOST_ATTRIBUTES, Entry, EntryKind, hard_link
+from rootgen.plan.entry import Entry, EntryKind, hard_link
 from rootgen.plan.manifest import MANIFEST_PATH
 from rootgen.plan.manifest_reader import parse_manifest
 from rootgen.plan.plan import Plan
+from rootgen.rootfs.attributes import AttributesAt, attributes
 from rootgen.rootfs.content import digest_of
 from rootgen.rootfs.note import Note, Notes
 from rootgen.rootfs.walk import FILE, Directories, mount_of
@@ -194,6 +195,7 @@ class _Looking:
         self.owner = (status.st_uid, status.st_gid)
         self._root = root
         self._mount = mount_of(root)
+        self._attributes = AttributesAt(root)
         self._work = work
         self._progress = progress
         self._entries: dict[str, Entry] = {}
@@ -202,7 +204,7 @@ class _Looking:
 
     def run(self) -> None:
         """Read everything."""
-        self._entries["/"] = self._entry("/", os.fstat(self._root), self._root)
+        self._entries["/"] = self._entry("/", os.fstat(self._root), attributes(self._root))
         pending = ["/"]
         with Directories(self._root) as directories:
             while pending:
@@ -252,8 +254,7 @@ class _Looking:
         if kind is EntryKind.FILE:
             self._add_file(path, directory, name, status)
             return False
-        place: int | str = f"/proc/self/fd/{directory}/{name}"
-        entry = self._entry(path, status, place)
+        entry = self._entry(path, status, self._attributes.of(directory, name))
         if kind is EntryKind.SYMLINK:
             entry = entry._replace(target=os.readlink(name, dir_fd=directory))
         self._entries[path] = entry
@@ -266,18 +267,16 @@ class _Looking:
             if len(names) > 1:
                 return
         if self._work is None:
-            place = f"/proc/self/fd/{directory}/{name}"
-            self._entries[path] = self._entry(path, status, place)
+            self._entries[path] = self._entry(path, status, self._attributes.of(directory, name))
             return
         try:
             descriptor = os.open(name, FILE, dir_fd=directory)
         except OSError as error:
             _refuse_exhaustion(path, error)
-            place = f"/proc/self/fd/{directory}/{name}"
-            self._entries[path] = self._entry(path, status, place)
+            self._entries[path] = self._entry(path, status, self._attributes.of(directory, name))
             return
         try:
-            entry = self._entry(path, os.fstat(descriptor), descriptor)
+            entry = self._entry(path, os.fstat(descriptor), attributes(descriptor))
         except BaseException:
             os.close(descriptor)
             raise
@@ -290,7 +289,8 @@ class _Looking:
             self._progress("reading", self._read, 0)
         self._work.do(entry.size, lambda: _hashed(entry, descriptor))
 
-    def _entry(self, path: str, status: os.stat_result, place: int | str) -> Entry:
+    @staticmethod
+    def _entry(path: str, status: os.stat_result, xattrs: tuple[tuple[str, bytes], ...]) -> Entry:
         mode = status.st_mode
         kind = _KINDS[stat.S_IFMT(mode)]
         device = status.st_rdev if kind in _DEVICES else 0
@@ -306,7 +306,7 @@ class _Looking:
             None,
             "",
             (os.major(device), os.minor(device)) if device else (0, 0),
-            _attributes(place),
+            xattrs,
         )
 
 
@@ -324,18 +324,3 @@ def _hashed(entry: Entry, descriptor: int) -> Entry:
     finally:
         os.close(descriptor)
     return entry._replace(sha256=sha256, size=size)
-
-
-def _attributes(place: int | str) -> tuple[tuple[str, bytes], ...]:
-    follow = isinstance(place, int)
-    try:
-        names = os.listxattr(place, follow_symlinks=follow)
-        if not names:
-            return ()
-        return tuple(
-            (name, os.getxattr(place, name, follow_symlinks=follow))
-            for name in sorted(names)
-            if not name.startswith(HOST_ATTRIBUTES)
-        )
-    except OSError:
-        return ()  # a file system without attributes, or a file that went away

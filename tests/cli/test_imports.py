@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # What costs, and what each command may do without (DESIGN, section 6).
 _ALWAYS = ["networkx", "elftools", "rich", "importlib.metadata", "subprocess", "socket", "asyncio"]
@@ -100,3 +104,10 @@ def test_a_directory_is_no_image() -> None:
 def test_commands(arguments: list[str], without: list[str]) -> None:
     """A command imports what it is about, and not what the others are about."""
     assert not _of(_loaded(*arguments), [*_ALWAYS, *without])
+
+
+def test_a_tree_is_no_image(tmp_path: Path) -> None:
+    """Who packs a directory pays nothing for reading archives."""
+    (tmp_path / "tree").mkdir()
+    loaded = _loaded("pack", str(tmp_path / "tree"), "--to", "tar", str(tmp_path / "out.tar"))
+    assert not _of(loaded, [*_ALWAYS, "rootgen.layer.read", "rootgen.rootfs.kept"])
