@@ -91,16 +91,17 @@ def _pack_file(
         OutputFile(request.out, force=request.force) as output,
     ):
         ready = form.prepare(root)
-        # What is not compressed was counted and digested on its way here.
-        counted = None if outer == "none" else _Counted(output.write)
-        compressing = compressor(outer, output.write if counted is None else counted.write)
-        try:
-            told = _told(compressing, progress, ready.plan)
-            place = Place(told, compress, request.out)
-            packed = form.write(tuple(ready.plan.entries()), ready.open, place)
-            compressing.finish()
-        finally:
-            compressing.close()
+        with output.writing() as write:
+            # What is not compressed is counted and digested on its way here.
+            counted = None if outer == "none" else _Counted(write)
+            compressing = compressor(outer, write if counted is None else counted.write)
+            try:
+                told = _told(compressing, progress, ready.plan)
+                place = Place(told, compress, request.out)
+                packed = form.write(tuple(ready.plan.entries()), ready.open, place)
+                compressing.finish()
+            finally:
+                compressing.close()
         output.commit()
     diff_id = f"sha256:{packed.sha256}"
     size, digest = (packed.size, diff_id) if counted is None else (counted.size, counted.digest())

@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from contextlib import contextmanager
 
 from rootgen.errors import ImageError, UsageError
 from rootgen.named import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
 STDOUT = "-"
@@ -72,6 +74,23 @@ class OutputFile:
             raise
         except OSError as error:
             raise self._cannot(error) from error
+
+    @contextmanager
+    def writing(self) -> Iterator[Callable[[bytes], object]]:
+        """Give what writes: into a file by a thread beside the caller's.
+
+        All is written at the end of the context. Raises as ``write``, for
+        an earlier piece as well. A pipe is written by the caller, whom its
+        reader may have wait, and an interrupt must reach.
+        """
+        if not self._is_file:
+            yield self.write
+            return
+        from rootgen.layer.beside import Beside
+
+        with Beside(self.write) as beside:
+            yield beside.give
+            beside.finish()
 
     def commit(self) -> None:
         """Give the file its name; raise UsageError where something else got it meanwhile."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rootgen.errors import LayerError
-from rootgen.layer.digesting import Digesting
+from rootgen.layer.beside import Beside
 from rootgen.named import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -83,8 +83,11 @@ class PackedOutput:
     """Bytes on their way to the caller, gathered until there are many; a context manager."""
 
     def __init__(self, write: Write) -> None:
+        from hashlib import sha256  # OpenSSL costs 3 ms: only where there are bytes to digest
+
         self._write = write
-        self._digest = Digesting()
+        self._digest = sha256()
+        self._digesting = Beside(self._digest.update)
         self._parts: list[bytes] = []
         self._gathered = 0
         self._size = 0
@@ -95,7 +98,7 @@ class PackedOutput:
 
     def __exit__(self, *exc: object) -> None:
         """Let go of what digests, finished or not."""
-        self._digest.__exit__(*exc)
+        self._digesting.__exit__(*exc)
 
     def add(self, *parts: bytes) -> None:
         """Add bytes."""
@@ -112,12 +115,13 @@ class PackedOutput:
     def finish(self) -> Packed:
         """Write what is left, and return what all of it was."""
         self._flush()
+        self._digesting.finish()
         return Packed(self._size, self._digest.hexdigest())
 
     def _flush(self) -> None:
         data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         # First, so that it is digested while it is written.
-        self._digest.update(data)
+        self._digesting.give(data)
         self._write(data)
         self._size += len(data)
         self._gathered = 0
