@@ -162,11 +162,11 @@ def targets(outcomes: dict[str, Outcome]) -> list[Target]:
     reached = []
     for own, peer, ratio in (
         ("rootgen pack, zstd", "tar | zstd -T4", _ZSTD_RATIO),
-        ("rootgen pack, zstd", "umoci insert", _UMOCI_RATIO),
-        ("rootgen pack, image, zstd", "umoci insert", _UMOCI_RATIO),
-        ("rootgen pack, zstd", "umoci repack", _UMOCI_RATIO),
-        ("rootgen pack, image, zstd", "umoci repack", _UMOCI_RATIO),
-        ("rootgen pack", "umoci repack", _UMOCI_RATIO),
+        *(
+            (f"rootgen pack{how}", f"umoci {command}", _UMOCI_RATIO)
+            for command in ("insert", "repack")
+            for how in ("", ", zstd", ", image, zstd")
+        ),
         ("rootgen pack, image", "umoci insert", 1.0),
         ("rootgen pack, image", "buildah", 1.0),
         ("rootgen pack", "tarfile", 0.5),
