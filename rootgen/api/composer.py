@@ -66,6 +66,8 @@ class Composer:
             self._poll.register(descriptor, select.POLLIN)
         self._known: tuple[Options, Facts, Launch] | None = None
         self._write = LaunchWriter()
+        self._rest = b""
+        self._asked: tuple[RunRequest, dict[str, str]] = (RunRequest(""), {})
 
     def wait(self) -> None:
         """Wait for the next request; a launcher that somebody kills meanwhile is replaced."""
@@ -82,20 +84,23 @@ class Composer:
 
         Raises LaunchError, UsageError and whatever else a request's image may lack.
         """
-        asked = json.loads(data)
-        options = from_json(asked["options"], _OPTION_CLASSES)
-        root = from_json(asked["root"], _ROOT_CLASSES)
+        command, _, rest = data.partition(b"\n")
+        if rest != self._rest:
+            asked = json.loads(rest)
+            root = from_json(asked["root"], _ROOT_CLASSES)
+            options = from_json(asked["options"], _OPTION_CLASSES)
+            self._asked = RunRequest(root, (), options), asked["environ"]
+            self._rest = rest
+        request, environ = self._asked
 
         def do(ready: RunRequest) -> None:
-            launch = compose_run(
-                ready, environ=asked["environ"], terminal=False, compose=self._compose
-            )
+            launch = compose_run(ready, environ=environ, terminal=False, compose=self._compose)
             use = RootUse(launch.root.use)
             with use:
                 self._hand_on(kind, launch, (reply, streams, use.locks))
                 use.hand_over()
 
-        on_root(RunRequest(root, tuple(asked["command"]), options), do)
+        on_root(request._replace(command=tuple(json.loads(command))), do)
 
     def _compose(self, command: Sequence[str], options: Options, facts: Facts) -> Launch:
         if self._known is None or self._known[:2] != (options, facts):

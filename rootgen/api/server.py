@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from rootgen.sandbox.launch import Root
     from rootgen.sandbox.options import Options
 
+    _Asked = tuple[Root | ImageName, Options, dict[str, str]]
+
 # The launcher is forked before what composes is imported: it is to be small.
 _CODE = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
@@ -57,7 +59,26 @@ class _Connection:
         self.forget()
 
 
+class _Writer:
+    """Writes requests; one that differs from the last in nothing but the command costs little."""
+
+    def __init__(self) -> None:
+        # Both at once: requests come from any thread.
+        self._last: tuple[_Asked | None, bytes] = (None, b"")
+
+    def __call__(self, command: tuple[str, ...], asked: _Asked) -> bytes:
+        """Return the command on a line, and then the root, the options and the environment."""
+        before, rest = self._last
+        if asked != before:
+            root, options, environ = asked
+            words = {"root": to_json(root), "options": to_json(options), "environ": environ}
+            rest = json.dumps(words).encode()
+            self._last = asked, rest
+        return json.dumps(command).encode() + b"\n" + rest
+
+
 _connection = _Connection()
+_writer = _Writer()
 os.register_at_fork(after_in_child=_connection.after_fork)
 
 
@@ -74,14 +95,8 @@ def ask(
     when the program has started, before the one of its end. Raises LaunchError where there is
     no server to be had.
     """
-    data = json.dumps(
-        {
-            "root": to_json(_absolute_root(request)),
-            "command": request.command,
-            "options": to_json(_absolute_options(request.options)),
-            "environ": dict(environ),
-        }
-    ).encode()
+    root, options = _absolute_root(request), _absolute_options(request.options)
+    data = _writer(request.command, (root, options, dict(environ)))
     ours, theirs = message.message_pair()
     written = os.memfd_create("rootgen-request")
     try:

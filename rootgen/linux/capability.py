@@ -9,11 +9,15 @@ from __future__ import annotations
 import ctypes
 import errno
 
-from rootgen.linux.libc import call, check, last_errno
+from rootgen.linux.calls import Label
+from rootgen.linux.libc import call, check, function
+from rootgen.linux.process import record_prctl
 from rootgen.named import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from rootgen.linux.calls import Handler, Recorder
 
 # linux/capability.h, in the order of their numbers, from 0.
 NAMES = tuple(
@@ -47,6 +51,9 @@ class _Words(ctypes.Structure):
     )
 
 
+_CAPSET = function("capset", ctypes.POINTER(_Header), ctypes.POINTER(_Words))
+
+
 def mask(names: Iterable[str]) -> int:
     """Return the bit mask of capability names; KeyError for one that Linux does not have."""
     return sum(1 << _NUMBERS[name] for name in set(names))
@@ -60,43 +67,32 @@ def effective() -> int:
     return int(words[0].effective) | int(words[1].effective) << 32
 
 
-def set_all(bits: int) -> None:
-    """Make the effective and permitted sets ``bits``, the inheritable one empty.
+def record_all(recorder: Recorder, bits: int, failed: Handler) -> None:
+    """Record that the effective and permitted sets become ``bits``, the inheritable one empty.
 
-    Raises OSError: EPERM where ``bits`` holds what is not permitted now.
+    It fails by EPERM where ``bits`` holds what is not permitted then.
     """
     header = _Header(_VERSION_3, 0)
     low, high = bits & 0xFFFFFFFF, bits >> 32
     words = (_Words * 2)(_Words(low, low, 0), _Words(high, high, 0))
-    check(call("capset", ctypes.byref(header), words), "capset")
+    recorder.call(_CAPSET, header, words, failed=failed)
 
 
-def drop_bounding(kept: int) -> None:
-    """Drop every capability that is not in ``kept`` from the bounding set, for good.
+def record_bounding(recorder: Recorder, kept: int, failed: Handler) -> None:
+    """Record that every capability not in ``kept`` is dropped from the bounding set, for good.
 
-    Goes on until the kernel knows no further one (EINVAL), also past those
-    that we have a name for. Raises OSError.
+    Up to where the kernel knows no further one (EINVAL), also past those
+    that we have a name for.
     """
-    zero = ctypes.c_ulong(0)
+    done = Label()
     for number in range(_LAST_POSSIBLE + 1):
-        if kept >> number & 1:
-            continue
-        if call("prctl", _PR_CAPBSET_DROP, ctypes.c_ulong(number), zero, zero, zero) == -1:
-            if last_errno() == errno.EINVAL and number > 0:
-                return
-            check(-1, "PR_CAPBSET_DROP")
+        if not kept >> number & 1:
+            unknown = (errno.EINVAL,) if number > 0 else ()
+            record_prctl(recorder, _PR_CAPBSET_DROP, number, failed, unknown, done)
+    recorder.mark(done)
 
 
-def clear_ambient() -> None:
-    """Empty the ambient set (Linux 4.3); raise OSError."""
-    zero = ctypes.c_ulong(0)
-    result = call(
-        "prctl",
-        _PR_CAP_AMBIENT,
-        ctypes.c_ulong(_PR_CAP_AMBIENT_CLEAR_ALL),
-        zero,
-        zero,
-        zero,
-    )
-    if result == -1 and last_errno() != errno.EINVAL:
-        check(result, "PR_CAP_AMBIENT_CLEAR_ALL")
+def record_no_ambient(recorder: Recorder, failed: Handler) -> None:
+    """Record that the ambient set is emptied, where there is one (Linux 4.3)."""
+    unknown = (errno.EINVAL,)
+    record_prctl(recorder, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, failed, unknown)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 
+from rootgen.linux.descriptor import record_closing
 from rootgen.linux.libc import (
     FSCONFIG,
     FSMOUNT,
@@ -20,7 +21,11 @@ from rootgen.linux.libc import (
     last_errno,
     system_call,
 )
-from rootgen.linux.mount import MS_NOSUID, set_attributes
+from rootgen.linux.mount import record_attributes, set_attributes
+from rootgen.named import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rootgen.linux.calls import Handler, Recorder, Slot
 
 # linux/mount.h
 _OPEN_TREE_CLONE = 1
@@ -32,15 +37,12 @@ _AT_EMPTY_PATH = 0x1000
 _AT_RECURSIVE = 0x8000
 
 
-def available() -> bool:
-    """Say whether the kernel has these calls, and no filter from before them refuses them.
+def record_probe(recorder: Recorder, failed: Handler) -> None:
+    """Record what fails where the kernel lacks these calls, or a filter from before refuses them.
 
-    Asked by who may mount: nobody else is told.
+    It asks the youngest of them for nothing. Only who may mount is told.
     """
-    try:
-        return set_attributes(-1, MS_NOSUID, recursive=False)  # the youngest of them
-    except OSError:  # EBADF: it knows the call
-        return True
+    record_attributes(recorder, -1, 0, failed)
 
 
 def clone(descriptor: int, flags: int) -> int:
@@ -57,6 +59,16 @@ def clone(descriptor: int, flags: int) -> int:
         except OSError:
             os.close(made)
             raise
+    return made
+
+
+def record_clone(recorder: Recorder, source: Slot, flags: int, failed: Handler) -> Slot:
+    """Record a ``clone``; return where its descriptor will be."""
+    made = recorder.value()
+    how = _OPEN_TREE_CLONE | os.O_CLOEXEC | _AT_EMPTY_PATH | _AT_RECURSIVE
+    recorder.system_call(OPEN_TREE, source, b"", how, into=made, failed=failed)
+    if flags:
+        record_attributes(recorder, made, flags, failed)
     return made
 
 
@@ -77,9 +89,31 @@ def make(fstype: str, source: str, flags: int, data: str) -> int:
         os.close(context)
 
 
+def record_make(
+    recorder: Recorder, fstype: str, source: str, flags: int, data: str, failed: Handler
+) -> Slot:
+    """Record a ``make``; return where its descriptor will be."""
+    context, made = recorder.value(), recorder.value()
+    recorder.system_call(FSOPEN, fstype.encode(), _FSOPEN_CLOEXEC, into=context, failed=failed)
+    for name, value in (("source", source), *(_option(one) for one in data.split(",") if one)):
+        kind = _SET_FLAG if value is None else _SET_STRING
+        text = 0 if value is None else value.encode()
+        recorder.system_call(FSCONFIG, context, kind, name.encode(), text, 0, failed=failed)
+    recorder.system_call(FSCONFIG, context, _CREATE, 0, 0, 0, failed=failed)
+    recorder.system_call(FSMOUNT, context, _FSMOUNT_CLOEXEC, flags, into=made, failed=failed)
+    record_closing(recorder, context, failed)
+    return made
+
+
 def attach(mount: int, target: int) -> None:
     """Attach a detached mount to the file or directory ``target`` is open on. Raises OSError."""
     _call("move_mount", MOVE_MOUNT, mount, b"", target, b"", _MOVE_MOUNT_BOTH_EMPTY)
+
+
+def record_attach(recorder: Recorder, mount: Slot, target: Slot, failed: Handler) -> None:
+    """Record an ``attach``."""
+    how = _MOVE_MOUNT_BOTH_EMPTY
+    recorder.system_call(MOVE_MOUNT, mount, b"", target, b"", how, failed=failed)
 
 
 def _option(written: str) -> tuple[str, str | None]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-from struct import pack
+from struct import Struct, pack
 
+from rootgen.linux.descriptor import record_closing, record_opening
 from rootgen.linux.libc import (
     LANDLOCK_ADD_RULE,
     LANDLOCK_CREATE_RULESET,
@@ -19,6 +20,10 @@ from rootgen.linux.libc import (
     last_errno,
     system_call,
 )
+from rootgen.named import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rootgen.linux.calls import Handler, Recorder
 
 # linux/landlock.h
 EXECUTE, WRITE_FILE, READ_FILE = 1 << 0, 1 << 1, 1 << 2
@@ -29,6 +34,7 @@ _BITS = {1: 13, 2: 14, 3: 15, 4: 15}
 _BITS_NOW = 16
 _SCOPE_ABSTRACT_UNIX_SOCKET = 1 << 0
 
+_BENEATH = Struct("=Qi")  # struct landlock_path_beneath_attr is packed
 _CREATE_VERSION = 1
 _RULE_PATH_BENEATH = 1
 
@@ -66,18 +72,26 @@ def allow(ruleset: int, place: int, rights: int) -> None:
     Raises OSError: EBADFD for what is on no file system that can be seen (a pipe, a socket), which
     Landlock leaves alone anyway.
     """
-    # struct landlock_path_beneath_attr is packed.
-    attributes = ctypes.create_string_buffer(pack("=Qi", rights, place), 12)
+    attributes = ctypes.create_string_buffer(_BENEATH.pack(rights, place), _BENEATH.size)
     result = system_call(LANDLOCK_ADD_RULE, ruleset, _RULE_PATH_BENEATH, attributes, 0)
     check(result, "landlock_add_rule")
 
 
-def restrict_self(ruleset: int) -> None:
-    """Enter a domain with these rules, for good; close their descriptor.
+def record_root(recorder: Recorder, ruleset: int, rights: int, failed: Handler) -> None:
+    """Record that ``rights`` are allowed beneath what is the root by then."""
+    attributes = ctypes.create_string_buffer(_BENEATH.size)
+    root = record_opening(recorder, "/", os.O_PATH | os.O_DIRECTORY, failed)
+    recorder.call(_BENEATH.pack_into, attributes, 0, rights, root, failed=failed)
+    recorder.system_call(
+        LANDLOCK_ADD_RULE, ruleset, _RULE_PATH_BENEATH, attributes, 0, failed=failed
+    )
+    record_closing(recorder, root, failed)
 
-    no_new_privs must be set. Raises OSError: E2BIG in the sixteenth domain within another.
+
+def record_restriction(recorder: Recorder, ruleset: int, failed: Handler) -> None:
+    """Record that a domain with these rules is entered, for good; close their descriptor.
+
+    no_new_privs must be set. It fails by E2BIG in the sixteenth domain within another.
     """
-    try:
-        check(system_call(LANDLOCK_RESTRICT_SELF, ruleset, 0), "landlock_restrict_self")
-    finally:
-        os.close(ruleset)
+    recorder.system_call(LANDLOCK_RESTRICT_SELF, ruleset, 0, failed=failed)
+    record_closing(recorder, ruleset, failed)

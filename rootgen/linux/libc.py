@@ -13,7 +13,11 @@ import errno
 import os
 import sys
 
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 # CDLL(None) is the C library that Python itself is linked with, glibc or musl.
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -95,6 +99,24 @@ def system_call(number: int, *arguments: object) -> int:
     can free.
     """
     return int(_SYSCALL(number, *arguments, *_UNUSED[len(arguments)]))
+
+
+def padded(number: int) -> tuple[Callable[..., int], tuple[int, ...]]:
+    """Return what ``system_call`` calls, and what ``number`` arguments are to be followed by.
+
+    For who makes the same call often; it returns -1 and leaves an errno, too.
+    """
+    return _SYSCALL, _UNUSED[number]
+
+
+def function(name: str, *types: Any) -> Callable[..., int]:
+    """Return the C library's ``name``, which takes arguments of ``types`` (of ctypes).
+
+    It returns -1 and leaves an errno where it fails. AttributeError where there is none such.
+    """
+    found = _LIBC[name]  # one of its own: another caller may have other types in mind
+    found.argtypes = types
+    return found
 
 
 def call(name: str, *arguments: object) -> int:

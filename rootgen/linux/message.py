@@ -14,10 +14,12 @@ import os
 import select
 from struct import Struct
 
-from rootgen.linux.libc import call, check, last_errno
+from rootgen.linux.libc import call, check, function, last_errno
 from rootgen.named import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rootgen.linux.calls import Handler, Recorder, Slot
+
     _Buffer = ctypes.Array[ctypes.c_char]
 
 _AF_UNIX = 1
@@ -45,6 +47,10 @@ _PART = Struct("@PN")
 _HEADER = Struct("@PiPNPNi")
 _LENGTH = Struct("@N")
 _CONTROL_LENGTH_AT = Struct("@PiPNP").size
+
+# struct pollfd (poll(2)): POLLHUP is told whether it is asked for or not, and POLLERR as well.
+_POLL = Struct("@ihh")
+_ASK = function("poll", ctypes.c_void_p, ctypes.c_ulong, ctypes.c_int)
 
 
 def message_pair() -> tuple[int, int]:
@@ -119,6 +125,14 @@ def has_hung_up(socket: int) -> bool:
     poll = select.poll()
     poll.register(socket, 0)
     return any(event & select.POLLHUP for _, event in poll.poll(0))
+
+
+def record_hang_up(recorder: Recorder, socket: int, failed: Handler) -> Slot:
+    """Record a ``has_hung_up``; what it says will be 0 or 1."""
+    told = recorder.value()
+    asked = ctypes.create_string_buffer(_POLL.pack(socket, 0, 0), _POLL.size)
+    recorder.call(_ASK, asked, 1, 0, into=told, failed=failed)
+    return told
 
 
 def _part(text: _Buffer) -> _Buffer:

@@ -10,17 +10,23 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+from struct import pack
 
 from rootgen.linux.libc import (
     MOUNT_SETATTR,
     call,
     check,
     error,
+    function,
     last_errno,
+    numbers,
     system_call,
 )
 from rootgen.linux.path import open_beneath
-from rootgen.named import NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from rootgen.linux.calls import Handler, Recorder, Slot
 
 # linux/mount.h
 MS_RDONLY = 1
@@ -51,6 +57,12 @@ _ATTRIBUTES = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC  # the same bits in M
 # in a user namespace must repeat the locked ones (mount_namespaces(7)).
 _TIME_FLAGS = ((1024, 1024), (2048, 2048), (4096, 1 << 21))
 _MOUNTINFO_LIMIT = 16 << 20
+
+
+_TEXT = ctypes.c_char_p
+_MOUNT = function("mount", _TEXT, _TEXT, _TEXT, ctypes.c_ulong, ctypes.c_void_p)
+
+_UMOUNT2 = function("umount2", _TEXT, ctypes.c_int)
 
 
 class _MountAttributes(ctypes.Structure):
@@ -133,6 +145,16 @@ def set_attributes(descriptor: int, flags: int, *, clear: int = 0, recursive: bo
     if number not in (errno.ENOSYS, errno.EPERM):
         raise error(number, descriptor_path(descriptor))
     return False
+
+
+def record_attributes(recorder: Recorder, mount: Slot | int, flags: int, failed: Handler) -> None:
+    """Record a ``set_attributes`` of a mount and all beneath it, where there is that call.
+
+    Nothing is looked at where no flag is to be set.
+    """
+    attributes = pack("=QQQQ", flags & _ATTRIBUTES, 0, 0, 0)
+    how = _AT_EMPTY_PATH | _AT_RECURSIVE
+    recorder.system_call(MOUNT_SETATTR, mount, b"", how, attributes, len(attributes), failed=failed)
 
 
 def _remount_beneath(descriptor: int, flags: int) -> None:
@@ -226,16 +248,25 @@ def make_private() -> None:
     mount("", "/", "", MS_REC | MS_PRIVATE)
 
 
+def record_private(recorder: Recorder, failed: Handler) -> None:
+    """Record a ``make_private``."""
+    for propagation in (MS_SLAVE, MS_PRIVATE):
+        recorder.call(_MOUNT, b"", b"/", None, MS_REC | propagation, None, failed=failed)
+
+
+def record_pivot(recorder: Recorder, failed: Handler) -> None:
+    """Record that the working directory becomes the root, with the old one over it.
+
+    As pivot_root(2) has it in "pivot_root(".", ".")".
+    """
+    recorder.system_call(numbers().pivot_root, b".", b".", failed=failed)
+
+
+def record_detach(recorder: Recorder, failed: Handler) -> None:
+    """Record a ``detach`` of the working directory."""
+    recorder.call(_UMOUNT2, b".", _MNT_DETACH | _UMOUNT_NOFOLLOW, failed=failed)
+
+
 def detach(path: str) -> None:
     """Unmount ``path`` and all beneath it, lazily; raise OSError."""
     check(call("umount2", os.fsencode(path), _MNT_DETACH | _UMOUNT_NOFOLLOW), path)
-
-
-def pivot_root(new_root: str, put_old: str) -> None:
-    """Make ``new_root`` the root and put the old one at ``put_old`` (pivot_root(2)).
-
-    With ``"."`` for both, the old root lies on top of the new one, to be
-    detached (pivot_root(2), "pivot_root(".", ".")"). Raises OSError: EINVAL
-    where the root is a rootfs, as in an initramfs.
-    """
-    check(call("pivot_root", os.fsencode(new_root), os.fsencode(put_old)), new_root)

@@ -7,11 +7,14 @@ import os
 import signal
 import time
 
-from rootgen.linux.libc import call, check, numbers, system_call
+from rootgen.linux.descriptor import record_closing, record_opening, record_write
+from rootgen.linux.libc import call, check, function, numbers, system_call
 from rootgen.named import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from rootgen.linux.calls import Handler, Recorder, Slot
 
 # linux/sched.h
 CLONE_NEWTIME = 0x00000080
@@ -35,25 +38,26 @@ FILES = {
     "time": "time",
 }
 
+_OFFSETS_SIZE = 66
+_UNSHARE = function("unshare", ctypes.c_int)
+_SETNS = function("setns", ctypes.c_int, ctypes.c_int)
+_SETHOSTNAME = function("sethostname", ctypes.c_char_p, ctypes.c_size_t)
+
 
 def clone(flags: int) -> int:
     """Fork into the new namespaces ``flags``; return the child's id, and 0 in the child.
 
     The process must have one thread only. The child is process 1 of a new
     PID namespace at once, where unshare(2) would need a second fork. Python
-    is told, as ``os.fork`` does (Python/C API, PyOS_AfterFork_Child). Raises
-    OSError.
+    is not told, as ``os.fork`` tells it (Python/C API, PyOS_AfterFork_Child):
+    what it then makes anew are the locks that another thread might have
+    held, and what asked for it (``os.register_at_fork``) is for a child that goes
+    on as its parent did. Raises OSError.
     """
     table = numbers()
     wanted = flags | signal.SIGCHLD
-    ctypes.pythonapi.PyOS_BeforeFork()
     arguments = (0, wanted) if table.stack_first else (wanted, 0)
-    result = system_call(table.clone, *arguments, 0, 0, 0)
-    if result == 0:
-        ctypes.pythonapi.PyOS_AfterFork_Child()
-    else:
-        ctypes.pythonapi.PyOS_AfterFork_Parent()
-    return check(result)
+    return check(system_call(table.clone, *arguments, 0, 0, 0))
 
 
 def unshare(flags: int) -> None:
@@ -66,31 +70,41 @@ def join(descriptor: int, kind: int = 0) -> None:
     check(call("setns", descriptor, kind))
 
 
-def enter_new_time() -> None:
-    """Move this process into a new time namespace whose clocks start at 0 (time_namespaces(7)).
+def record_unshare(recorder: Recorder, flags: int, failed: Handler) -> None:
+    """Record that this process moves into new namespaces (unshare(2))."""
+    recorder.call(_UNSHARE, flags, failed=failed)
 
-    The clocks are CLOCK_MONOTONIC and CLOCK_BOOTTIME, of which /proc/uptime
-    tells. unshare(2) moves only children there, and vfork(2) cannot (EINVAL
-    before Linux 6.1): so this process joins it, which setns(2) can since
-    5.8. Raises OSError.
+
+def record_entering_new_time(recorder: Recorder, offsets: Slot, failed: Handler) -> None:
+    """Record that this process moves into a new time namespace (time_namespaces(7)).
+
+    ``offsets`` is where those of its clocks will be. unshare(2) moves only
+    children there, and vfork(2) cannot (EINVAL before Linux 6.1): so this
+    process joins it, which setns(2) can since 5.8.
     """
-    unshare(CLONE_NEWTIME)
-    offsets = "".join(
-        f"{name} {-int(time.clock_gettime(clock))} 0\n"
-        for name, clock in (("monotonic", time.CLOCK_MONOTONIC), ("boottime", time.CLOCK_BOOTTIME))
-    )
-    _write("/proc/self/timens_offsets", offsets.encode())
-    descriptor = os.open("/proc/self/ns/time_for_children", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        join(descriptor, CLONE_NEWTIME)
-    finally:
-        os.close(descriptor)
+    record_unshare(recorder, CLONE_NEWTIME, failed)
+    written = record_opening(recorder, "/proc/self/timens_offsets", os.O_WRONLY, failed)
+    record_write(recorder, written, offsets, _OFFSETS_SIZE, failed)
+    record_closing(recorder, written, failed)
+    joined = record_opening(recorder, "/proc/self/ns/time_for_children", os.O_RDONLY, failed)
+    recorder.call(_SETNS, joined, CLONE_NEWTIME, failed=failed)
+    record_closing(recorder, joined, failed)
 
 
-def set_host_name(name: str) -> None:
-    """Name this UTS namespace (sethostname(2)); raise OSError."""
+def time_offsets() -> bytes:
+    """Return the offsets of a time namespace whose clocks start at 0, always as many bytes.
+
+    The clocks are CLOCK_MONOTONIC and CLOCK_BOOTTIME, of which /proc/uptime tells.
+    """
+    clocks = (("monotonic", time.CLOCK_MONOTONIC), ("boottime", time.CLOCK_BOOTTIME))
+    lines = (f"{name:9} {-int(time.clock_gettime(clock)):20} 0\n" for name, clock in clocks)
+    return "".join(lines).encode()
+
+
+def record_host_name(recorder: Recorder, name: str, failed: Handler) -> None:
+    """Record that this UTS namespace gets a name (sethostname(2))."""
     data = os.fsencode(name)
-    check(call("sethostname", data, ctypes.c_size_t(len(data))), name)
+    recorder.call(_SETHOSTNAME, data, len(data), failed=failed)
 
 
 def write_id_map(process: int, which: str, lines: Sequence[tuple[int, int, int]]) -> None:

@@ -6,35 +6,39 @@ descriptor to say an ioctl to is all that is needed (netdevice(7)).
 
 from __future__ import annotations
 
-import fcntl
 import os
+from ctypes import c_char_p, c_int, c_ulong
 from struct import Struct
 
-from rootgen.linux.libc import call, check
+from rootgen.linux.descriptor import record_closing
+from rootgen.linux.libc import function
+from rootgen.named import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rootgen.linux.calls import Handler, Recorder
 
 _AF_UNIX = 1
 _SOCK_DGRAM = 2
-_SIOCGIFFLAGS = 0x8913
 _SIOCSIFFLAGS = 0x8914
 _IFF_UP = 1
 _REQUEST = Struct("16sh22x")  # struct ifreq: the name, then ifr_flags in a union of 24 bytes
 
+_IOCTL = function("ioctl", c_int, c_ulong, c_char_p)
+_SOCKET = function("socket", c_int, c_int, c_int)
 
-def bring_loopback_up() -> None:
-    """Set ``lo`` up, as ``ip link set lo up`` does; raise OSError.
 
-    The kernel then gives it 127.0.0.1 and ::1 by itself.
+def record_loopback_up(recorder: Recorder, failed: Handler) -> None:
+    """Record that ``lo`` is set up, as ``ip link set lo up`` does.
+
+    The kernel then gives it 127.0.0.1 and ::1 by itself. A new ``lo`` has no
+    flag that could be set or not but this one (net/core/dev.c, __dev_change_flags).
     """
-    descriptor = check(call("socket", _AF_UNIX, _SOCK_DGRAM | os.O_CLOEXEC, 0), "socket")
-    try:
-        answer = fcntl.ioctl(descriptor, _SIOCGIFFLAGS, _REQUEST.pack(b"lo", 0))
-        flags = _REQUEST.unpack(answer)[1] | _IFF_UP
-        fcntl.ioctl(descriptor, _SIOCSIFFLAGS, _REQUEST.pack(b"lo", flags))
-    except OSError as failure:
-        failure.filename = "lo"
-        raise
-    finally:
-        os.close(descriptor)
+    descriptor = recorder.value()
+    kind = _SOCK_DGRAM | os.O_CLOEXEC
+    recorder.call(_SOCKET, _AF_UNIX, kind, 0, into=descriptor, failed=failed)
+    request = _REQUEST.pack(b"lo", _IFF_UP)
+    recorder.call(_IOCTL, descriptor, _SIOCSIFFLAGS, request, failed=failed)
+    record_closing(recorder, descriptor, failed)
 
 
 def check_port(address: str, port: int, protocol: str) -> None:

@@ -8,28 +8,37 @@ safe: each step holds the descriptor of the directory that it checked.
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
+from struct import pack
 
 from rootgen.linux.libc import OPENAT2, error, last_errno, system_call
+from rootgen.named import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from rootgen.linux.calls import Handler, Label, Recorder, Slot
 
 _RESOLVE_NO_MAGICLINKS = 0x02
 _RESOLVE_NO_SYMLINKS = 0x04
 _RESOLVE_BENEATH = 0x08
 _RESOLVE_IN_ROOT = 0x10
+_BENEATH = _RESOLVE_BENEATH | _RESOLVE_NO_SYMLINKS | _RESOLVE_NO_MAGICLINKS
 
+# What says that a path is not there as plain directories and a file.
+_ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 _ATTEMPTS = 32  # EAGAIN: a rename elsewhere raced with the resolution of a ".."
 _FORMAT, _LINK = 0o170000, 0o120000  # S_IFMT, S_IFLNK; importing stat costs a millisecond
 _LINKS_LIMIT = 40  # path_resolution(7)
 
 
-class _OpenHow(ctypes.Structure):
-    _fields_ = (
-        ("flags", ctypes.c_uint64),
-        ("mode", ctypes.c_uint64),
-        ("resolve", ctypes.c_uint64),
-    )
+def encoded(path: str) -> bytes:
+    """Return a path as the C library takes it; raise OSError for one that a zero would cut."""
+    name = os.fsencode(path)
+    if b"\0" in name:
+        raise error(errno.EINVAL, path)
+    return name
 
 
 def open_beneath(directory: int, path: str, flags: int) -> int:
@@ -40,11 +49,70 @@ def open_beneath(directory: int, path: str, flags: int) -> int:
     is a symbolic link, EXDEV where ``..`` would leave.
     """
     relative = path.strip("/") or "."
-    resolve = _RESOLVE_BENEATH | _RESOLVE_NO_SYMLINKS | _RESOLVE_NO_MAGICLINKS
-    descriptor = _openat2(directory, relative, flags, resolve)
+    descriptor = _openat2(directory, relative, flags, _BENEATH)
     if descriptor is None:
         descriptor = _walk(directory, relative, flags)
     return descriptor
+
+
+def record_open(
+    recorder: Recorder,
+    directory: Slot,
+    path: str,
+    flags: int,
+    failed: Handler,
+    absent: Label | None = None,
+) -> Slot:
+    """Record an ``open_beneath``; return where its descriptor will be.
+
+    With ``absent`` that is gone on with where the path is not there as plain directories and a
+    file.
+    """
+    relative = path.strip("/") or "."
+    opened: Slot
+
+    def again(values: list[Any], position: int, error: OSError) -> int:
+        if error.errno not in (errno.ENOSYS, errno.EPERM, errno.EAGAIN):
+            return failed(values, position, error)
+        try:
+            values[opened.at] = open_beneath(values[directory.at], path, flags)
+        except OSError as refused:
+            return failed(values, position, refused)
+        return position + 1
+
+    name = encoded(relative)
+    expected = _ABSENT if absent is not None else ()
+    opened = _record(recorder, (directory, name, flags, _BENEATH), again, expected, absent)
+    return opened
+
+
+def record_open_in_root(
+    recorder: Recorder, directory: Slot, path: str | Slot, flags: int, failed: Handler
+) -> Slot:
+    """Record an ``open_in_root`` of what is a path or will be one, as bytes; there will it be.
+
+    ``failed`` is told of a kernel that has no such call, too.
+    """
+    name = path if not isinstance(path, str) else encoded(path)
+    resolve = _RESOLVE_IN_ROOT | _RESOLVE_NO_MAGICLINKS
+    return _record(recorder, (directory, name, flags, resolve), failed)
+
+
+def _record(
+    recorder: Recorder,
+    what: tuple[Slot, bytes | Slot, int, int],
+    failed: Handler,
+    expected: tuple[int, ...] = (),
+    then: Label | None = None,
+) -> Slot:
+    opened = recorder.value()
+    directory, name, flags, resolve = what
+    how = pack("=QQQ", flags | os.O_CLOEXEC, 0, resolve)  # struct open_how
+    arguments = (directory, name, how, len(how))
+    recorder.system_call(
+        OPENAT2, *arguments, into=opened, failed=failed, expected=expected, then=then
+    )
+    return opened
 
 
 def open_in_root(directory: int, path: str, flags: int) -> int:
@@ -60,16 +128,10 @@ def open_in_root(directory: int, path: str, flags: int) -> int:
 
 def _openat2(directory: int, path: str, flags: int, resolve: int) -> int | None:
     """Return a descriptor, or None where there is no such call (or a filter forbids it)."""
-    how = _OpenHow(flags | os.O_CLOEXEC, 0, resolve)
-    name = os.fsencode(path)
+    how = pack("=QQQ", flags | os.O_CLOEXEC, 0, resolve)
+    name = encoded(path)
     for _ in range(_ATTEMPTS):
-        result = system_call(
-            OPENAT2,
-            directory,
-            name,
-            ctypes.byref(how),
-            ctypes.sizeof(how),
-        )
+        result = system_call(OPENAT2, directory, name, how, len(how))
         if result >= 0:
             return result
         number = last_errno()

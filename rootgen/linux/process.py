@@ -7,18 +7,29 @@ import errno
 import os
 import sys
 
-from rootgen.linux.libc import CLOSE_RANGE, call, check, error, last_errno, system_call
+from rootgen.linux.libc import (
+    CLOSE_RANGE,
+    call,
+    check,
+    error,
+    function,
+    last_errno,
+    system_call,
+)
 from rootgen.named import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
+
+    from rootgen.linux.calls import Handler, Label, Recorder
 
 # linux/prctl.h
-_PR_SET_PDEATHSIG = 1
-_PR_SET_DUMPABLE = 4
+PR_SET_PDEATHSIG = 1
+PR_SET_DUMPABLE = 4
 _PR_SET_KEEPCAPS = 8
 _PR_SET_CHILD_SUBREAPER = 36
-_PR_SET_NO_NEW_PRIVS = 38
+PR_SET_NO_NEW_PRIVS = 38
 _PR_GET_NO_NEW_PRIVS = 39
 
 # proc_pid_stat(5): where the command line of the process lies, counted behind the name.
@@ -29,6 +40,14 @@ _STAT_LIMIT = 4096
 
 _AREA: list[int] = []
 
+_LONG = ctypes.c_ulong
+_SETSID = function("setsid")
+_ID = ctypes.c_uint  # uid_t and gid_t, in glibc as in musl
+_SETRESGID = function("setresgid", _ID, _ID, _ID)
+_SETRESUID = function("setresuid", _ID, _ID, _ID)
+_UMASK = function("umask", ctypes.c_uint)
+_PRCTL = function("prctl", ctypes.c_int, _LONG, _LONG, _LONG, _LONG)
+
 _CLOSE_RANGE_CLOEXEC = 4
 _LAST = 0xFFFFFFFF
 
@@ -36,9 +55,38 @@ _SIGSET_BYTES = 128  # sigset_t of glibc and musl: 1024 bits
 _SIGINFO_BYTES = 128  # struct signalfd_siginfo
 
 
-def _prctl(option: int, argument: int, name: str) -> None:
-    zero = ctypes.c_ulong(0)
-    check(call("prctl", option, ctypes.c_ulong(argument), zero, zero, zero), name)
+def prctl(option: int, argument: int, name: str) -> None:
+    """Ask the kernel for an operation of one argument (prctl(2)); raise OSError naming ``name``."""
+    check(_PRCTL(option, argument, 0, 0, 0), name)
+
+
+def record_new_session(recorder: Recorder, failed: Handler) -> None:
+    """Record that this process leads a session of its own (setsid(2))."""
+    recorder.call(_SETSID, failed=failed)
+
+
+def record_ids(recorder: Recorder, uid: int, gid: int, failed: Handler) -> None:
+    """Record that the real, effective and saved ids become these (setresuid(2))."""
+    recorder.call(_SETRESGID, gid, gid, gid, failed=failed)
+    recorder.call(_SETRESUID, uid, uid, uid, failed=failed)
+
+
+def record_umask(recorder: Recorder, umask: int, failed: Handler) -> None:
+    """Record that the umask is set."""
+    recorder.call(_UMASK, umask, failed=failed)
+
+
+def record_prctl(
+    recorder: Recorder,
+    option: int,
+    argument: int,
+    failed: Handler,
+    expected: tuple[int, ...] = (),
+    then: Label | None = None,
+) -> None:
+    """Record a prctl(2) of one argument; the rest is as ``Recorder.call`` has it."""
+    whole = (option, argument, 0, 0, 0)
+    recorder.call(_PRCTL, *whole, failed=failed, expected=expected, then=then)
 
 
 def set_parent_death_signal(number: int) -> None:
@@ -46,33 +94,32 @@ def set_parent_death_signal(number: int) -> None:
 
     A change of credentials undoes it (PR_SET_PDEATHSIG(2const)).
     """
-    _prctl(_PR_SET_PDEATHSIG, number, "PR_SET_PDEATHSIG")
+    prctl(PR_SET_PDEATHSIG, number, "PR_SET_PDEATHSIG")
 
 
 def set_dumpable(*, dumpable: bool) -> None:
     """Let others of our uid trace us and read our /proc files, or not; raise OSError."""
-    _prctl(_PR_SET_DUMPABLE, int(dumpable), "PR_SET_DUMPABLE")
+    prctl(PR_SET_DUMPABLE, int(dumpable), "PR_SET_DUMPABLE")
 
 
 def set_keep_capabilities(*, keep: bool) -> None:
     """Keep the permitted set across setuid(2) away from 0, or not; raise OSError."""
-    _prctl(_PR_SET_KEEPCAPS, int(keep), "PR_SET_KEEPCAPS")
+    prctl(_PR_SET_KEEPCAPS, int(keep), "PR_SET_KEEPCAPS")
 
 
 def set_child_subreaper(*, subreaper: bool) -> None:
     """Inherit orphaned descendants as process 1 does, or not; raise OSError."""
-    _prctl(_PR_SET_CHILD_SUBREAPER, int(subreaper), "PR_SET_CHILD_SUBREAPER")
+    prctl(_PR_SET_CHILD_SUBREAPER, int(subreaper), "PR_SET_CHILD_SUBREAPER")
 
 
 def set_no_new_privileges() -> None:
     """Give up, for good, gaining anything by exec (set-user-ID, file capabilities)."""
-    _prctl(_PR_SET_NO_NEW_PRIVS, 1, "PR_SET_NO_NEW_PRIVS")
+    prctl(PR_SET_NO_NEW_PRIVS, 1, "PR_SET_NO_NEW_PRIVS")
 
 
 def has_no_new_privileges() -> bool:
     """Say whether exec can give us nothing any more, so that set-user-ID helpers are no help."""
-    zero = ctypes.c_ulong(0)
-    return check(call("prctl", _PR_GET_NO_NEW_PRIVS, zero, zero, zero, zero)) == 1
+    return check(_PRCTL(_PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0)) == 1
 
 
 def set_command_line(text: bytes) -> None:
@@ -88,6 +135,15 @@ def set_command_line(text: bytes) -> None:
     if start and size > 0:
         ctypes.memset(start, 0, size)
         ctypes.memmove(start, text, min(len(text), size - 1))
+
+
+def record_command_line(recorder: Recorder, text: bytes, failed: Handler) -> None:
+    """Record a ``set_command_line``; raise OSError."""
+    start, end = command_line_area()
+    size = end - start
+    if start and size > 0:
+        recorder.call(ctypes.memset, start, 0, size, failed=failed)
+        recorder.call(ctypes.memmove, start, text, min(len(text), size - 1), failed=failed)
 
 
 def command_line_area() -> tuple[int, int]:
@@ -137,6 +193,16 @@ def close_from(first: int) -> None:
         except OSError as failure:
             if failure.errno != errno.EBADF:  # the listing's own descriptor, closed by now
                 raise
+
+
+def record_closing_from(recorder: Recorder, first: int) -> None:
+    """Record a ``close_from``."""
+
+    def otherwise(_values: list[Any], position: int, _error: OSError) -> int:
+        close_from(first)
+        return position + 1
+
+    recorder.system_call(CLOSE_RANGE, first, _LAST, 0, failed=otherwise)
 
 
 def close_on_exec_from(first: int) -> None:

@@ -6,6 +6,12 @@ import ctypes
 import errno
 
 from rootgen.linux.libc import call, check, last_errno, numbers, system_call
+from rootgen.named import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from rootgen.linux.calls import Handler, Recorder
 
 _INSTRUCTION_BYTES = 8  # struct sock_filter
 _SET_MODE_FILTER = 1
@@ -24,6 +30,21 @@ _SPEC_ALLOW = FLAGS["SECCOMP_FILTER_FLAG_SPEC_ALLOW"]
 
 class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
+
+
+def record_filter(recorder: Recorder, program: bytes, flags: int, failed: Handler) -> None:
+    """Record an ``install_filter``."""
+    made = _Program(len(program) // _INSTRUCTION_BYTES, program)
+
+    def otherwise(values: list[Any], position: int, _error: OSError) -> int:
+        try:
+            install_filter(program, flags)  # as an older kernel has it
+        except OSError as error:
+            return failed(values, position, error)
+        return position + 1
+
+    mode = _SET_MODE_FILTER
+    recorder.system_call(numbers().seccomp, mode, flags, ctypes.byref(made), failed=otherwise)
 
 
 def install_filter(program: bytes, flags: int) -> None:

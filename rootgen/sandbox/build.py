@@ -1,75 +1,87 @@
-"""The steps of a Launch that build its root, performed one after the other."""
+"""The steps of a Launch that build its root, recorded as calls to be made one after the other."""
 
 from __future__ import annotations
 
 import errno
 import os
+from functools import partial
 
 from rootgen.errors import LaunchError
 from rootgen.linux import mount as mounts
+from rootgen.linux.calls import Label, Slot, going_on
+from rootgen.linux.descriptor import record_closing, record_copy, record_opening
+from rootgen.linux.entry import record_device, record_directory, record_file, record_link
+from rootgen.linux.path import record_open
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sandbox import pty
-from rootgen.sandbox.launch import DeviceNode, Link, Mount, Node, Protect, Text
-from rootgen.sandbox.mounter import open_mounter
-from rootgen.sandbox.place import Places, failure
-from rootgen.sandbox.root import cut_off, open_as_mount
+from rootgen.sandbox.launch import DeviceNode, Link, Mount, Node, Protect, Terminal, Text
+from rootgen.sandbox.place import Places, check_kind, failing, failure, nearest
+from rootgen.sandbox.root import record_tree
 from rootgen.sandbox.text import show_text
 
 if TYPE_CHECKING:
+    from typing import Any
+
+    from rootgen.linux.calls import Handler, Recorder
     from rootgen.sandbox.launch import Launch, Step
+    from rootgen.sandbox.mounter import Mounter
 
 _FORMAT, _DIRECTORY, _BLOCK, _CHARACTER = 0o170000, 0o040000, 0o060000, 0o020000
 _NULL_DEVICE = os.makedev(1, 3)  # Documentation/admin-guide/devices.txt
+# What move_mount(2), mount(2) say where one of the two is a directory and the other is none.
+_OTHER_KIND = (errno.EINVAL, errno.ENOTDIR)
+# Of what is hidden, these are directories; the others are tried as files first.
+_DIRECTORIES = ("/proc/acpi", "/proc/asound", "/proc/scsi", "/sys/firmware")
 
 
 class Built(NamedTuple):
-    """A root that is ready, as descriptors.
+    """Where the descriptors of a root that is ready will be.
 
     ``tree`` is its mount, ``null`` the host's null device, ``terminal`` both
     ends (outer, inner) of its terminal, if it has one.
     """
 
-    tree: int
-    null: int
-    terminal: tuple[int, int] | None
+    tree: Slot
+    null: Slot
+    terminal: Slot | None
 
 
-def build_root(launch: Launch) -> Built:
-    """Build the root of a launch in this process's mount namespace; nothing is changed to it yet.
+def record_root(recorder: Recorder, launch: Launch, mounter: Mounter) -> Built:
+    """Record how the root of a launch is built; nothing is changed to it yet.
 
-    Raises LaunchError.
+    What is recorded raises LaunchError.
     """
-    os.umask(0)
-    cut_off()
-    builder = Builder(launch)
-    try:
-        for step in launch.steps:
-            builder.perform(step)
-        if launch.read_only:
-            builder.make_read_only()
-        return Built(os.dup(builder.places.tree), os.dup(builder.null), builder.terminal)
-    finally:
-        builder.close()
+    builder = Builder(recorder, launch, mounter)
+    for step in launch.steps:
+        builder.record(step)
+    if launch.read_only:
+        builder.make_read_only()
+    builder.close()
+    return Built(builder.tree, builder.null, builder.terminal)
 
 
 class Builder:
     """A root that is being built: the host's files that it takes, and the places in it."""
 
-    def __init__(self, launch: Launch) -> None:
+    def __init__(self, recorder: Recorder, launch: Launch, mounter: Mounter) -> None:
         """Open all that is taken from the host, before anything is mounted over it."""
+        self._recorder = recorder
+        self._mounter = mounter
         self._uid = launch.credentials.uid
-        self._sources = _open_sources(launch)
-        self.null = _open_null()
-        self._covers: dict[bool, int] = {}  # of a directory, or not: one that is in use
-        self.terminal: tuple[int, int] | None = None
-        try:
-            self._mounter = open_mounter()
-        except OSError as error:
-            raise failure("make a place for mounts", error) from error
-        self.places = Places(open_as_mount(launch, self._mounter))
+        self._sources = self._open_sources(launch)
+        failed = failing("open /dev/null to hide files with it")
+        how = os.O_RDWR | os.O_NOFOLLOW
+        self.null = record_opening(recorder, os.devnull, how, failed)
+        recorder.call(_check_null, self.null, failed=failed)
+        self._covers: dict[bool, Slot] = {}  # of a directory, or not
+        self.terminal: Slot | None = None
+        self.tree = record_tree(recorder, launch, mounter)
+        self._mounted = {"": self.tree}
+        # File systems that are made here are empty, as long as nothing was put there by us.
+        self._fresh: set[str] = set()
 
-    def perform(self, step: Step) -> None:
-        """Perform one step; raise LaunchError."""
+    def record(self, step: Step) -> None:
+        """Record one step."""
         match step:
             case Mount():
                 self._mount(step)
@@ -82,94 +94,132 @@ class Builder:
             case Protect():
                 self._protect(step)
             case Text():
-                show_text(step, self.places, self._mounter)
-            case _:
+                self._show_text(step)
+            case Terminal():
                 self._open_terminal(step.path)
 
     def make_read_only(self) -> None:
         """Make the tree's own mount read-only; those beneath it were from the start."""
-        try:
-            mounts.restrict(self.places.tree, mounts.MS_RDONLY, recursive=False)
-        except OSError as error:
-            raise failure("make the tree read-only", error) from error
+        restrict = partial(mounts.restrict, flags=mounts.MS_RDONLY, recursive=False)
+        self._recorder.call(restrict, self.tree, failed=failing("make the tree read-only"))
 
     def close(self) -> None:
-        """Close what is needed no longer; the terminal stays open."""
-        self.places.close()
-        self._mounter.close()
-        for descriptor in (self.null, *self._sources.values(), *self._covers.values()):
-            os.close(descriptor)
+        """Close what is needed no longer: all but the tree, the null device and the terminal."""
+        mounted = [slot for path, slot in self._mounted.items() if path]
+        for slot in (*mounted, *self._sources.values(), *self._covers.values()):
+            self._close(slot)
+
+    def _open_sources(self, launch: Launch) -> dict[str, Slot]:
+        """Open what is to be bound before anything is mounted, as the host has it."""
+        opened: dict[str, Slot] = {}
+        for step in launch.steps:
+            if not isinstance(step, Mount | DeviceNode):
+                continue
+            if (isinstance(step, Mount) and not step.bind) or step.source in opened:
+                continue
+            failed = failing(f"open {step.source} to bind it to {step.target}")
+            opened[step.source] = record_opening(self._recorder, step.source, os.O_PATH, failed)
+        return opened
+
+    def _close(self, slot: Slot) -> None:
+        record_closing(self._recorder, slot, failing("close a descriptor"))
+
+    def _place(self, path: str, *, directory: bool) -> Slot:
+        """Open a mount point, made where it lacks, in the tree or in what is mounted there."""
+        mounted, rest = nearest(self._mounted, path)
+        base = self._mounted[mounted]
+        if not rest:
+            return self._again(base)
+        if mounted in self._fresh and "/" not in rest:
+            # It is not there yet; if it is, it is opened all the same.
+            record_entry = record_directory if directory else record_file
+            record_entry(self._recorder, base, rest, going_on)
+        opened: Slot
+
+        def slowly(values: list[Any], position: int, _error: OSError) -> int:
+            """Make what lacks of it, or say what is in the way."""
+            places = Places({mounted: values[base.at]})
+            values[opened.at] = places.open(path, directory=directory)
+            return position + 1
+
+        flags = os.O_PATH | (os.O_DIRECTORY if directory else 0)
+        opened = record_open(self._recorder, base, rest, flags, slowly)
+        return opened
+
+    def _again(self, slot: Slot) -> Slot:
+        """Open once more what is open, so that each is closed once."""
+        return record_copy(self._recorder, slot, 0, failing("open a directory once more"))
+
+    def _add(self, path: str, mount: Slot) -> None:
+        """Remember that ``mount`` is at ``path`` now; what was beneath it is no more."""
+        path = path.rstrip("/")
+        for one in [one for one in self._mounted if one == path or one.startswith(f"{path}/")]:
+            self._fresh.discard(one)
+            covered = self._mounted.pop(one)
+            if one:
+                self._close(covered)
+        self._mounted[path] = mount
 
     def _mount(self, step: Mount) -> None:
-        target = self.places.open(step.target, directory=not step.file)
-        try:
-            made = self._attach_new(step, target)
-        except OSError as error:
-            what = f"bind {step.source} to" if step.bind else f"mount {step.fstype} on"
-            raise failure(f"{what} {step.target}", error, _mount_hint(step, error)) from error
-        finally:
-            os.close(target)
-        if step.file:
-            os.close(made)
-        else:
-            self.places.add(step.target, made)
-
-    def _attach_new(self, step: Mount, target: int) -> int:
+        target = self._place(step.target, directory=not step.file)
+        failed = _mount_failed(step, target)
         if step.bind:
             source = self._sources[step.source]
-            made = self._mounter.bind(source, step.flags, directory=not step.file)
+            made = self._mounter.record_bind(
+                self._recorder, source, step.flags, directory=not step.file, failed=failed
+            )
         else:
-            made = self._mounter.make(step.fstype, step.source, step.flags, step.data)
-        try:
-            self._mounter.attach(made, target)
-        except OSError:
-            os.close(made)
-            raise
-        return made
+            made = self._mounter.record_make(
+                self._recorder, step.fstype, step.source, step.flags, step.data, failed=failed
+            )
+        self._mounter.record_attach(self._recorder, made, target, failed=failed)
+        self._close(target)
+        if step.file:
+            self._close(made)
+            return
+        self._add(step.target, made)
+        if step.fstype == "tmpfs":
+            self._fresh.add(step.target.rstrip("/"))
+
+    def _parent(self, path: str) -> tuple[Slot, bool]:
+        """Open the directory that ``path`` is in; say whether it is to be closed."""
+        directory = os.path.dirname(path)
+        mounted, rest = nearest(self._mounted, directory)
+        if not rest:
+            return self._mounted[mounted], False
+        return self._place(directory, directory=True), True
 
     def _make_node(self, node: Node) -> None:
-        parent = self.places.open(os.path.dirname(node.path), directory=True)
-        try:
-            device = os.makedev(node.major, node.minor)
-            os.mknod(os.path.basename(node.path), _CHARACTER | node.mode, device, dir_fd=parent)
-        except OSError as error:
-            doing = f"make the device {node.path} ({node.major}:{node.minor})"
-            raise failure(doing, error) from error
-        finally:
-            os.close(parent)
+        parent, opened = self._parent(node.path)
+        name, device = os.path.basename(node.path), os.makedev(node.major, node.minor)
+        failed = failing(f"make the device {node.path} ({node.major}:{node.minor})")
+        record_device(self._recorder, parent, name, _CHARACTER | node.mode, device, failed)
+        if opened:
+            self._close(parent)
+
+    def _make_link(self, link: Link) -> None:
+        parent, opened = self._parent(link.path)
+        failed = failing(f"make the link {link.path}")
+        record_link(self._recorder, parent, os.path.basename(link.path), link.target, failed)
+        if opened:
+            self._close(parent)
 
     def _bind_device(self, step: DeviceNode) -> None:
         source = self._sources[step.source]
-        found = os.fstat(source)
-        kind = _BLOCK if step.block else _CHARACTER
-        device = os.makedev(step.major, step.minor)
-        if found.st_mode & _FORMAT != kind or found.st_rdev != device:
-            raise LaunchError(f"{step.source} was replaced while it was being bound")
-        target = self.places.open(step.target, directory=False)
+        failed = failing(f"bind the device {step.source} to {step.target}")
+        self._recorder.call(_check_device, source, step, failed=failed)
+        target = self._place(step.target, directory=False)
         flags = mounts.MS_RDONLY | mounts.MS_NOSUID | mounts.MS_NOEXEC
-        try:
-            self._attach_bind(source, flags, target)
-        except OSError as error:
-            raise failure(f"bind the device {step.source} to {step.target}", error) from error
-        finally:
-            os.close(target)
+        self._bind_file(source, flags, target, _on_file(step.target, target, failed))
+        self._close(target)
 
-    def _attach_bind(self, source: int, flags: int, target: int) -> None:
+    def _bind_file(self, source: Slot, flags: int, target: Slot, failed: Handler) -> None:
         """Bind a file, to what ``target`` is open on."""
-        made = self._mounter.bind(source, flags, directory=False)
-        try:
-            self._mounter.attach(made, target)
-        finally:
-            os.close(made)
-
-    def _make_link(self, link: Link) -> None:
-        parent = self.places.open(os.path.dirname(link.path), directory=True)
-        try:
-            os.symlink(link.target, os.path.basename(link.path), dir_fd=parent)
-        except OSError as error:
-            raise failure(f"make the link {link.path}", error) from error
-        finally:
-            os.close(parent)
+        made = self._mounter.record_bind(
+            self._recorder, source, flags, directory=False, failed=failed
+        )
+        self._mounter.record_attach(self._recorder, made, target, failed=failed)
+        self._close(made)
 
     def _protect(self, step: Protect) -> None:
         """Hide a path or make it read-only; what is not there needs neither.
@@ -177,84 +227,138 @@ class Builder:
         What is hidden in procfs is looked for in the procfs that we mounted,
         wherever in the tree it may have got to (CVE-2025-31133, -52881).
         """
-        try:
-            target = self.places.open_existing(step.path)
-        except OSError as error:
-            raise failure(f"open {step.path} to protect it", error) from error
-        if target is None:
-            return
-        try:
-            directory = os.fstat(target).st_mode & _FORMAT == _DIRECTORY
-            made = self._cover(step, target, directory=directory)
-            try:
-                self._mounter.attach(made, target)
-            finally:
-                os.close(made)
-        except OSError as error:
-            raise failure(f"mount over {step.path} to protect it", error) from error
-        finally:
-            os.close(target)
+        if step.masked and not self._covers:
+            self._make_covers()
+        mounted, rest = nearest(self._mounted, step.path)
+        done = Label()
 
-    def _cover(self, step: Protect, target: int, *, directory: bool) -> int:
-        if not step.masked:
-            return self._mounter.bind(target, mounts.MS_RDONLY, directory=directory)
-        if directory in self._covers:
-            # A copy of a mount has its flags: they are asked for once.
-            return self._mounter.bind(self._covers[directory], 0, directory=directory)
-        if directory:
-            made = self._mounter.make("tmpfs", "tmpfs", mounts.MS_RDONLY, "size=0k,mode=555")
+        failed = failing(f"open {step.path} to protect it")
+        base = self._mounted[mounted]
+        target = record_open(self._recorder, base, rest or ".", os.O_PATH, failed, done)
+        failed = failing(f"mount over {step.path} to protect it")
+        if step.masked:
+            self._cover(step.path, target, failed)
         else:
-            # It is the host's: root inside could change its mode for everybody.
-            made = self._mounter.bind(self.null, mounts.MS_RDONLY, directory=False)
-        self._covers[directory] = os.dup(made)
-        return made
+            made = self._mounter.record_bind(
+                self._recorder, target, mounts.MS_RDONLY, directory=True, failed=failed
+            )
+            self._mounter.record_attach(self._recorder, made, target, failed=failed)
+            self._close(made)
+        self._close(target)
+        self._recorder.mark(done)
+
+    def _make_covers(self) -> None:
+        """Make what hides a directory, and what hides a file.
+
+        That is the host's null device: read-only, as root inside could change its mode for
+        everybody else.
+        """
+        failed = failing("make what hides a part of /proc")
+        made = self._mounter.record_make(
+            self._recorder,
+            "tmpfs",
+            "tmpfs",
+            mounts.MS_RDONLY,
+            "size=0k,mode=555",
+            failed=failed,
+        )
+        self._covers[True] = made
+        self._covers[False] = self._mounter.record_bind(
+            self._recorder, self.null, mounts.MS_RDONLY, directory=False, failed=failed
+        )
+
+    def _cover(self, path: str, target: Slot, failed: Handler) -> None:
+        """Mount over what ``target`` is open on, be it a directory or not.
+
+        A copy of a mount has its flags: they are asked for once. Which of the two kinds it is the
+        kernel knows: it mounts none on the other.
+        """
+        expected = path in _DIRECTORIES
+        other = self._covers[not expected]
+        mounter = self._mounter
+        made = mounter.record_bind(
+            self._recorder, self._covers[expected], 0, directory=expected, failed=failed
+        )
+
+        def of_other_kind(values: list[Any], position: int, error: OSError) -> int:
+            directory = os.fstat(values[target.at]).st_mode & _FORMAT == _DIRECTORY
+            if error.errno not in _OTHER_KIND or directory == expected:
+                return failed(values, position, error)
+            os.close(values[made.at])
+            try:
+                values[made.at] = mounter.bind(values[other.at], 0, directory=directory)
+                mounter.attach(values[made.at], values[target.at])
+            except OSError as refused:
+                return failed(values, position, refused)
+            return position + 1
+
+        mounter.record_attach(self._recorder, made, target, failed=of_other_kind)
+        self._close(made)
+
+    def _show_text(self, step: Text) -> None:
+        names = tuple(self._mounted)
+
+        def show(*descriptors: int) -> None:
+            show_text(step, Places(dict(zip(names, descriptors, strict=True))), self._mounter)
+
+        failed = failing(f"show a file of ours as {step.path}")
+        self._recorder.call(show, *self._mounted.values(), failed=failed)
 
     def _open_terminal(self, path: str) -> None:
-        devpts = self.places.open("/dev/pts", directory=True)
-        try:
-            self.terminal = pty.open_terminal(devpts, self._uid)
-        finally:
-            os.close(devpts)
-        target = self.places.open(path, directory=False)
-        try:
-            self._attach_bind(self.terminal[1], 0, target)
-        except OSError as error:
-            raise failure(f"bind the terminal to {path}", error) from error
-        finally:
-            os.close(target)
+        failed = failing(f"bind the terminal to {path}")
+        devpts = self._place("/dev/pts", directory=True)
+        self.terminal, inner = self._recorder.value(), self._recorder.value()
+        self._recorder.call(pty.open_terminal, devpts, self._uid, into=self.terminal, failed=failed)
+        self._close(devpts)
+        target = self._place(path, directory=False)
+        self._recorder.call(_inner_end, self.terminal, into=inner, failed=failed)
+        self._bind_file(inner, 0, target, _on_file(path, target, failed))
+        self._close(target)
 
 
-def _open_sources(launch: Launch) -> dict[str, int]:
-    """Open what is to be bound before anything is mounted, as the host has it."""
-    opened: dict[str, int] = {}
-    for step in launch.steps:
-        if not isinstance(step, (Mount, DeviceNode)) or (isinstance(step, Mount) and not step.bind):
-            continue
-        if step.source not in opened:
-            try:
-                opened[step.source] = os.open(step.source, os.O_PATH | os.O_CLOEXEC)
-            except OSError as error:
-                raise failure(f"open {step.source} to bind it to {step.target}", error) from error
-    return opened
+def _inner_end(terminal: tuple[int, int]) -> int:
+    return terminal[1]
 
 
-def _open_null() -> int:
-    """Open the host's /dev/null, which hides files; what else is there would hide nothing.
+def _check_device(source: int, step: DeviceNode) -> None:
+    found = os.fstat(source)
+    kind = _BLOCK if step.block else _CHARACTER
+    device = os.makedev(step.major, step.minor)
+    if found.st_mode & _FORMAT != kind or found.st_rdev != device:
+        raise LaunchError(f"{step.source} was replaced while it was being bound")
+
+
+def _on_file(path: str, target: Slot, failed: Handler) -> Handler:
+    """Return ``failed``, that first looks whether it was a directory that was to be mounted on."""
+
+    def fail(values: list[Any], position: int, error: OSError) -> int:
+        check_kind(values[target.at], path, directory=False)
+        return failed(values, position, error)
+
+    return fail
+
+
+def _mount_failed(step: Mount, target: Slot) -> Handler:
+    what = f"bind {step.source} to" if step.bind else f"mount {step.fstype} on"
+
+    def fail(values: list[Any], _position: int, error: OSError) -> int:
+        check_kind(values[target.at], step.target, directory=not step.file)
+        raise failure(f"{what} {step.target}", error, _mount_hint(step, error)) from error
+
+    return fail
+
+
+def _check_null(opened: int) -> None:
+    """Raise LaunchError where the host's /dev/null, which hides files, is another device.
 
     What replaces it could be read, and written (CVE-2025-31133).
     """
-    try:
-        opened = os.open("/dev/null", os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError as error:
-        raise failure("open /dev/null to hide files with it", error) from error
     found = os.fstat(opened)
     if found.st_mode & _FORMAT != _CHARACTER or found.st_rdev != _NULL_DEVICE:
-        os.close(opened)
         raise LaunchError(
             "/dev/null of this machine is not the null device",
             hint="make it again: rm /dev/null; mknod -m 666 /dev/null c 1 3",
         )
-    return opened
 
 
 def _mount_hint(step: Mount, error: OSError) -> str:

@@ -13,13 +13,22 @@ import errno
 import os
 
 from rootgen.closure.script import DEPTH_LIMIT, LINE_LIMIT, parse_shebang
+from rootgen.elf.prefix import interpreter_in
 from rootgen.elf.reader import is_elf, read_interpreter
 from rootgen.errors import ElfError, NotExecutableError, NotFoundError
+from rootgen.linux.calls import Recorder
+from rootgen.linux.descriptor import record_closing, record_opening, record_reading
 from rootgen.linux.mount import descriptor_path
-from rootgen.linux.path import open_in_root
+from rootgen.linux.path import open_in_root, record_open_in_root
+from rootgen.named import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rootgen.linux.calls import Program
 
 _FORMAT, _REGULAR, _DIRECTORY = 0o170000, 0o100000, 0o040000
 _NOEXEC = 8  # ST_NOEXEC, statvfs(3)
+_FOR_ALL = 0o111  # S_IXUSR | S_IXGRP | S_IXOTH
+_PREFIX = 1024  # of a program, in which its headers and the name of its loader usually are
 _ABSENT = (errno.ENOENT, errno.ENOTDIR)
 
 
@@ -40,6 +49,51 @@ def find_program(name: str, search: str, directory: str) -> str:
         return _search(root, name, search, directory)
     finally:
         os.close(root)
+
+
+class LookCloserError(Exception):
+    """It is not plain to see whether a program can be executed."""
+
+
+def record_look(name: str) -> Program:
+    """Record a look at whether ``name`` is an ordinary ELF program, whose loader is there.
+
+    That is most of them: performing it raises LookCloserError for whatever else it is, and
+    ``find_program`` then says more. Neither the program nor its loader is reached through a link
+    of procfs.
+    """
+    recorder = Recorder()
+    if not name.startswith("/"):
+        recorder.call(_look_closer, failed=_look_closer)
+        return recorder.program()
+    root = record_opening(recorder, "/", os.O_PATH | os.O_DIRECTORY, _look_closer)
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
+    program = record_open_in_root(recorder, root, name, flags, _look_closer)
+    loader = recorder.value()
+    recorder.call(_check_mode, program, failed=_look_closer)
+    prefix = record_reading(recorder, program, _PREFIX, _look_closer)
+    recorder.call(_loader_in, prefix, into=loader, failed=_look_closer)
+    found = record_open_in_root(recorder, root, loader, os.O_PATH, _look_closer)
+    for opened in (found, program, root):
+        record_closing(recorder, opened, _look_closer)
+    return recorder.program()
+
+
+def _look_closer(*_: object) -> int:
+    raise LookCloserError
+
+
+def _check_mode(program: int) -> None:
+    mode = os.fstat(program).st_mode
+    if mode & _FORMAT != _REGULAR or mode & _FOR_ALL != _FOR_ALL:
+        raise LookCloserError
+
+
+def _loader_in(prefix: bytes) -> bytes:
+    loader = interpreter_in(prefix)
+    if loader is None:
+        raise LookCloserError
+    return loader or b"."  # what is there anyhow
 
 
 def _search(root: int, name: str, search: str, directory: str) -> str:

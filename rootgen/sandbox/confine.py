@@ -7,12 +7,15 @@ import fcntl
 import os
 
 from rootgen.linux import landlock, seccomp
+from rootgen.linux.calls import Recorder, perform
 from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.place import failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
+    from rootgen.linux.calls import Handler
     from rootgen.sandbox.launch import Landlock
     from rootgen.sandbox.seccomp.filter import Filter
 
@@ -20,20 +23,26 @@ _STREAMS = (0, 1, 2)
 _FORMAT, _DIRECTORY, _SOCKET = 0o170000, 0o040000, 0o140000
 
 
-def open_domain(wanted: Landlock) -> int | None:
+def has_domain(wanted: Landlock) -> bool:
+    """Say whether there is anything for Landlock to do."""
+    return wanted.files or wanted.sockets
+
+
+def open_domain(wanted: Landlock, streams: Iterable[int] = _STREAMS) -> int | None:
     """Return a Landlock ruleset for what of the host stays in reach; None where there is none.
 
     Called while the host's files are still to be found. What the standard
     streams lead to may be opened again (``/dev/stdin``, ``/dev/stderr``),
-    but not for more than they were opened for. Raises LaunchError.
+    but not for more than they were opened for; ``streams`` are what will be
+    those. Raises LaunchError.
     """
-    if not (wanted.files or wanted.sockets):
+    if not has_domain(wanted):
         return None
     rights = landlock.file_rights(wanted.version) if wanted.files else 0
     try:
         ruleset = landlock.create_ruleset(rights, scope_abstract_sockets=wanted.sockets)
         if wanted.files:
-            for stream in _STREAMS:
+            for stream in streams:
                 _allow_stream(ruleset, stream, rights)
             for path in wanted.interpreters:
                 _allow_interpreter(ruleset, path, rights)
@@ -77,41 +86,50 @@ def _allow(ruleset: int, place: int, rights: int) -> None:
             raise
 
 
-def enter_domain(domain: int | None, wanted: Landlock) -> None:
-    """Enter the domain that ``open_domain`` returned; the change of root is done.
+def record_domain(recorder: Recorder, domain: int, wanted: Landlock) -> None:
+    """Record that the domain which ``open_domain`` returned is entered, after the change of root.
 
-    Raises LaunchError.
+    What is recorded raises LaunchError.
     """
-    if domain is None:
-        return
-    try:
-        if wanted.files:
-            root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-            landlock.allow(domain, root, landlock.file_rights(wanted.version))
-            os.close(root)
-        landlock.restrict_self(domain)
-    except OSError as error:
-        hint = (
-            "sixteen domains within each other are the most" if error.errno == errno.E2BIG else ""
-        )
-        raise failure(f"enter a Landlock domain ({error.filename})", error, hint) from error
+
+    def failed(_values: list[Any], _position: int, error: OSError) -> int:
+        deep = "sixteen domains within each other are the most"
+        hint = deep if error.errno == errno.E2BIG else ""
+        raise failure("enter a Landlock domain", error, hint) from error
+
+    if wanted.files:
+        landlock.record_root(recorder, domain, landlock.file_rights(wanted.version), failed)
+    landlock.record_restriction(recorder, domain, failed)
+
+
+def record_filters(recorder: Recorder, filters: Iterable[Filter], *, late: bool) -> None:
+    """Record those filters that are for the program alone (``late``), or the others.
+
+    no_new_privs is set by then, so that it takes no capability (seccomp(2));
+    runc, for whom that is optional, has to do it before it drops its own.
+    What is recorded raises LaunchError.
+    """
+    for one in filters:
+        if one.late == late:
+            flags = sum({seccomp.FLAGS[name] for name in one.flags})
+            seccomp.record_filter(recorder, one.program, flags, _filter_failed(one.name))
 
 
 def install_filters(filters: Iterable[Filter], *, late: bool) -> None:
     """Install those filters that are for the program alone (``late``), or the others.
 
-    no_new_privs is set by now, so that it takes no capability (seccomp(2));
-    runc, for whom that is optional, has to do it before it drops its own.
     Raises LaunchError.
     """
-    for one in filters:
-        if one.late != late:
-            continue
-        flags = sum({seccomp.FLAGS[name] for name in one.flags})
-        try:
-            seccomp.install_filter(one.program, flags)
-        except OSError as error:
-            hint = "--seccomp none launches without a filter"
-            if error.errno in (errno.ENOSYS, errno.EINVAL):
-                hint = f"this kernel may have no seccomp filters, or not these flags; {hint}"
-            raise failure(f"install the seccomp filter ({one.name})", error, hint) from error
+    recorder = Recorder()
+    record_filters(recorder, filters, late=late)
+    perform(recorder.program())
+
+
+def _filter_failed(name: str) -> Handler:
+    def failed(_values: list[Any], _position: int, error: OSError) -> int:
+        hint = "--seccomp none launches without a filter"
+        if error.errno in (errno.ENOSYS, errno.EINVAL):
+            hint = f"this kernel may have no seccomp filters, or not these flags; {hint}"
+        raise failure(f"install the seccomp filter ({name})", error, hint) from error
+
+    return failed

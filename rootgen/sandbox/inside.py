@@ -9,21 +9,25 @@ of root the host's Python is out of reach.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import signal
 
 from rootgen.errors import LaunchError
-from rootgen.linux import capability, message, namespace, network, process
-from rootgen.named import TYPE_CHECKING
+from rootgen.linux import capability, detached, message, namespace, network, process
+from rootgen.linux.calls import FIRST, Program, Recorder, Slot, perform
+from rootgen.linux.descriptor import record_closing, record_copy, record_number
+from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sandbox import confine
-from rootgen.sandbox.build import build_root
+from rootgen.sandbox.build import record_root
+from rootgen.sandbox.confine import has_domain
 from rootgen.sandbox.launch import HOSTNAME
-from rootgen.sandbox.place import failure
-from rootgen.sandbox.privileges import give_up_privileges
-from rootgen.sandbox.program import start_program
+from rootgen.sandbox.mounter import Detached, Staged
+from rootgen.sandbox.place import failing, failure
+from rootgen.sandbox.privileges import record_privileges
+from rootgen.sandbox.program import Start, prepare_start, start_program
 from rootgen.sandbox.report import (
     CHANNEL,
+    DOMAIN,
     GO,
     GO_KEEP,
     STARTED,
@@ -31,15 +35,17 @@ from rootgen.sandbox.report import (
     TERMINAL,
     pack_error,
 )
-from rootgen.sandbox.rlimit import raise_hard_limits
-from rootgen.sandbox.root import change_root
+from rootgen.sandbox.rlimit import exceeding, raise_hard_limits
+from rootgen.sandbox.root import record_change, record_cutting_off
 from rootgen.sandbox.signals import CAUGHT, pass_on, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
+    from rootgen.linux.calls import Handler
     from rootgen.sandbox.launch import Launch
+    from rootgen.sandbox.mounter import Mounter
 
 _STREAMS = (0, 1, 2)
 _FAILED = 125
@@ -50,28 +56,65 @@ _FILTERED = (
 _COMMAND_LINE = b"rootgen: process 1"
 
 
-def be_process_one(
-    launch: Launch, channel: int, mask: Iterable[int], streams: tuple[int, int, int]
-) -> NoReturn:
-    """Perform ``launch`` in this process, which clone(2) just made; never return.
+class Confined(NamedTuple):
+    """The calls that build the root and give up what the program may not have, and what is left.
 
-    ``channel`` leads to the launcher; ``mask`` are the signals that the
-    program is to have blocked, ``streams`` the descriptors that become its
-    standard streams. What goes wrong is told on the channel.
+    ``null`` is where the null device will be, ``terminal`` both ends of the terminal, if there is
+    one, and ``chrooted`` whether it took chroot(2).
+    """
+
+    calls: Program
+    null: Slot
+    terminal: Slot | None
+    chrooted: Slot
+
+
+class Prepared(NamedTuple):
+    """A launch whose calls are recorded, for any number of times that differ in the command only.
+
+    ``begin`` is for who has the streams as they are to be, and for who has to take them. The
+    first of the values of ``enter`` are the offsets of the clocks.
+    """
+
+    launch: Launch
+    begin: tuple[Program, Program]
+    enter: Program
+    confine: Confined
+    start: Start
+
+
+class _OlderKernelError(Exception):
+    """The kernel, or a filter, knows no mounts that are nowhere yet."""
+
+
+def prepare(launch: Launch) -> Prepared:
+    """Record what process 1 of a launch does, before there is one."""
+    begin = (_begin(launch, take=False), _begin(launch, take=True))
+    confined = _confine(launch, Detached())
+    return Prepared(launch, begin, _enter_namespaces(launch), confined, prepare_start(launch))
+
+
+def be_process_one(
+    prepared: Prepared,
+    channel: int,
+    domain: int | None,
+    mask: Iterable[int],
+    streams: tuple[int, int, int],
+) -> NoReturn:
+    """Perform a launch in this process, which clone(2) just made; never return.
+
+    ``channel`` leads to the launcher; ``domain`` is the Landlock ruleset, if
+    there is one; ``mask`` are the signals that the program is to have
+    blocked, ``streams`` the descriptors that become its standard streams.
+    What goes wrong is told on the channel.
     """
     status = _FAILED
     try:
-        if streams != _STREAMS:
-            channel = _take_streams(channel, streams)
-        if channel != CHANNEL:
-            os.dup2(channel, CHANNEL, inheritable=False)
-        # Nothing that the caller left open is carried along, not even up to the exec: a
-        # directory of the host could be reached through /proc/self/fd (CVE-2024-21626).
-        process.close_from(CHANNEL + 1)
-        # Nor the caller's terminal: who may trace us would have it from us, as /dev/tty.
-        os.setsid()
+        begin = prepared.begin[streams != _STREAMS]
+        begin.values[FIRST : FIRST + 5] = (channel, domain, *streams)
+        perform(begin)
         if (word := os.read(CHANNEL, len(GO_KEEP))) in (GO, GO_KEEP):
-            status = _perform(launch, mask, keep=word == GO_KEEP)
+            status = _perform(prepared, mask, keep=word == GO_KEEP)
     except LaunchError as error:
         message.send(CHANNEL, pack_error(error))
         status = error.exit_status
@@ -82,65 +125,99 @@ def be_process_one(
         os._exit(status)
 
 
-def _take_streams(channel: int, streams: tuple[int, int, int]) -> int:
-    """Make three descriptors 0, 1 and 2, whatever their numbers were; return the channel's."""
+def _begin(launch: Launch, *, take: bool) -> Program:
+    """Record how the descriptors of a child get their numbers, and all else is closed.
+
+    They are given as the first values: the channel, the Landlock ruleset, and what become the
+    standard streams, if they are to be taken.
+    """
+    recorder = Recorder()
+    channel, domain, *streams = (recorder.value() for _ in range(5))
+    kept = [channel, domain] if has_domain(launch.landlock) else [channel]
+    failed = failing("take the standard streams")
     # First all out of the way: one could stand where another belongs.
-    moved = [fcntl.fcntl(one, fcntl.F_DUPFD_CLOEXEC, CHANNEL + 1) for one in (channel, *streams)]
-    for number in _STREAMS:
-        os.dup2(moved[1 + number], number)
-    return moved[0]
+    above = CHANNEL + len(kept)
+    for slot in (*kept, *(streams if take else ())):
+        record_copy(recorder, slot, above, failed, into=slot)
+    for number, slot in enumerate(streams if take else ()):
+        record_number(recorder, slot, number, failed, inherited=True)
+    for number, slot in enumerate(kept, CHANNEL):
+        record_number(recorder, slot, number, failed, inherited=False)
+    # Nothing that the caller left open is carried along, not even up to the exec: a
+    # directory of the host could be reached through /proc/self/fd (CVE-2024-21626).
+    process.record_closing_from(recorder, above)
+    # Nor the caller's terminal: who may trace us would have it from us, as /dev/tty.
+    process.record_new_session(recorder, failed)
+    return recorder.program()
 
 
-def _perform(launch: Launch, mask: Iterable[int], *, keep: bool) -> int:
-    process.set_command_line(_COMMAND_LINE)
-    _enter_namespaces(launch)
+def _perform(prepared: Prepared, mask: Iterable[int], *, keep: bool) -> int:
+    launch = prepared.launch
+    perform(prepared.enter)
     kept = _open_namespaces(launch) if keep else ()
-    domain = confine.open_domain(launch.landlock)
-    null, terminal, chrooted = _build_root(launch)
-    raise_hard_limits(launch.rlimits)
-    give_up_privileges(launch)
-    confine.enter_domain(domain, launch.landlock)
-    # Who is not dumpable cannot be looked into from inside, whatever its ids
-    # (PR_SET_DUMPABLE(2const)): /proc/1/exe and /proc/1/root lead to the host.
-    process.set_dumpable(dumpable=False)
-    _die_with_the_launcher()
-    # From here on process 1 calls nothing that the program may not call either.
-    confine.install_filters(launch.filters, late=False)
-    program = start_program(launch, mask, terminal)
-    message.send(CHANNEL, STARTED_CHROOT if chrooted else STARTED, *kept)
-    for descriptor in kept:
-        os.close(descriptor)
+    confined = prepared.confine
+    try:
+        perform(confined.calls)
+    except _OlderKernelError:
+        confined = _confine(launch, _staged())
+        perform(confined.calls)
+    values = confined.calls.values
+    terminal = None if confined.terminal is None else values[confined.terminal.at][1]
+    program = start_program(launch, prepared.start, mask, terminal)
+    started = STARTED_CHROOT if values[confined.chrooted.at] else STARTED
+    if kept:
+        message.send(CHANNEL, started, *kept)
+        for descriptor in kept:
+            os.close(descriptor)
+    else:
+        os.write(CHANNEL, started)
     if terminal is not None:
         os.close(terminal)
-    _let_go_of_streams(null)
+    _let_go_of_streams(values[confined.null.at])
     return _wait_for(program)
 
 
-def _enter_namespaces(launch: Launch) -> None:
-    try:
-        # Only now, so that its root is the group that the launcher put us in.
-        if "cgroup" in launch.namespaces:
-            namespace.unshare(namespace.CLONE_NEWCGROUP)
-        if "time" in launch.namespaces:
-            namespace.enter_new_time()
-        _set_host_name(launch.hostname)
-        if launch.loopback:
-            network.bring_loopback_up()
-    except OSError as error:
+def _enter_namespaces(launch: Launch) -> Program:
+    recorder = Recorder()
+    offsets = recorder.value()
+    process.record_command_line(recorder, _COMMAND_LINE, failing("say what this process is"))
+    # Only now, so that its root is the group that the launcher put us in.
+    if "cgroup" in launch.namespaces:
+        failed = _namespace_failed("the cgroup namespace")
+        namespace.record_unshare(recorder, namespace.CLONE_NEWCGROUP, failed)
+    if "time" in launch.namespaces:
+        failed = _namespace_failed("the time namespace")
+        namespace.record_entering_new_time(recorder, offsets, failed)
+    namespace.record_host_name(recorder, launch.hostname, _name_failed(launch.hostname))
+    if launch.loopback:
+        network.record_loopback_up(recorder, _namespace_failed("lo"))
+    process.record_umask(recorder, 0, failing("set the umask"))
+    record_cutting_off(recorder)
+    return recorder.program()
+
+
+def _namespace_failed(what: str) -> Handler:
+    def failed(_values: list[Any], _position: int, error: OSError) -> int:
         hint = _FILTERED if error.errno == errno.EPERM else ""
-        raise failure(f"set up the new namespaces ({error.filename})", error, hint) from error
+        doing = f"set up the new namespaces ({error.filename or what})"
+        raise failure(doing, error, hint) from error
+
+    return failed
 
 
-def _set_host_name(name: str) -> None:
-    """Name the host; one that nobody asked for stays another's where a filter forbids the call.
+def _name_failed(name: str) -> Handler:
+    """Go on without a name that nobody asked for, where a filter forbids the call.
 
-    podman's default filter does, for root without CAP_SYS_ADMIN. Raises OSError.
+    podman's default filter does, for root without CAP_SYS_ADMIN.
     """
-    try:
-        namespace.set_host_name(name)
-    except PermissionError:
-        if name != HOSTNAME:
-            raise
+    otherwise = _namespace_failed(name)
+
+    def failed(values: list[Any], position: int, error: OSError) -> int:
+        if error.errno == errno.EPERM and name == HOSTNAME:
+            return position + 1
+        return otherwise(values, position, error)
+
+    return failed
 
 
 def _open_namespaces(launch: Launch) -> tuple[int, ...]:
@@ -151,25 +228,62 @@ def _open_namespaces(launch: Launch) -> tuple[int, ...]:
     )
 
 
-def _build_root(launch: Launch) -> tuple[int, int | None, bool]:
-    """Mount everything and change the root.
+def _staged() -> Staged:
+    try:
+        return Staged()
+    except OSError as error:
+        raise failure("make a place for mounts", error) from error
 
-    Return the null device, the terminal's inner end, if there is one, and
-    whether it took chroot(2).
-    """
-    tree, null, terminal = build_root(launch)
-    chrooted = change_root(tree, launch.pivot)
+
+def _confine(launch: Launch, mounter: Mounter) -> Confined:
+    """Record how everything is mounted, the root changed, and what is not needed given up."""
+    recorder = Recorder()
+    if isinstance(mounter, Detached):
+        detached.record_probe(recorder, _is_older)
+    built = record_root(recorder, launch, mounter)
+    chrooted = record_change(recorder, built.tree, launch.pivot)
+    failed = failing("change the root")
+    recorder.call(_change_told, chrooted, launch, failed=failed)
+    record_closing(recorder, built.tree, failed)
+    if built.terminal is not None:
+        recorder.call(_send_terminal, built.terminal, failed=failing("send the terminal"))
+    if exceeding(launch.rlimits):
+        recorder.call(raise_hard_limits, launch.rlimits, failed=failing("raise the limits"))
+    record_privileges(recorder, launch)
+    failed = failing("give up what the program may not have")
+    if has_domain(launch.landlock):
+        confine.record_domain(recorder, DOMAIN, launch.landlock)
+    # Who is not dumpable cannot be looked into from inside, whatever its ids
+    # (PR_SET_DUMPABLE(2const)): /proc/1/exe and /proc/1/root lead to the host.
+    process.record_prctl(recorder, process.PR_SET_DUMPABLE, 0, failed)
+    # Armed after the change of ids, which disarms it. Process 1's end is every process's.
+    process.record_prctl(recorder, process.PR_SET_PDEATHSIG, signal.SIGKILL, failed)
+    # And if it has died already, die.
+    hung_up = message.record_hang_up(recorder, CHANNEL, failed)
+    recorder.call(_end_where, hung_up, failed=failed)
+    # From here on process 1 calls nothing that the program may not call either.
+    confine.record_filters(recorder, launch.filters, late=False)
+    return Confined(recorder.program(), built.null, built.terminal, chrooted)
+
+
+def _is_older(_values: list[Any], _position: int, error: OSError) -> int:
+    """Say that mounts cannot be made before they are anywhere."""
+    raise _OlderKernelError from error
+
+
+def _change_told(chrooted: bool, launch: Launch) -> None:  # noqa: FBT001 - recorded calls take no keywords
+    """Tell of a root that was changed by chroot(2), and give up what could lead out of it."""
     if chrooted:
         _tell_of_chroot(launch)
-        launch_capabilities = [name for name in launch.capabilities if name != "SYS_CHROOT"]
-        capability.drop_bounding(capability.mask(launch_capabilities))
-    os.close(tree)
-    if terminal is None:
-        return null, None, chrooted
-    outer, inner = terminal
-    message.send(CHANNEL, TERMINAL, outer)
-    os.close(outer)
-    return null, inner, chrooted
+        kept = capability.mask(name for name in launch.capabilities if name != "SYS_CHROOT")
+        recorder = Recorder()
+        capability.record_bounding(recorder, kept, failing("give up CAP_SYS_CHROOT"))
+        perform(recorder.program())
+
+
+def _send_terminal(terminal: tuple[int, int]) -> None:
+    message.send(CHANNEL, TERMINAL, terminal[0])
+    os.close(terminal[0])
 
 
 def _tell_of_chroot(launch: Launch) -> None:
@@ -178,13 +292,8 @@ def _tell_of_chroot(launch: Launch) -> None:
     os.write(2, text.encode())
 
 
-def _die_with_the_launcher() -> None:
-    """Arm the kernel to kill us when the launcher dies; and if it has died already, die.
-
-    Armed after the change of ids, which disarms it. Process 1's end is every process's.
-    """
-    process.set_parent_death_signal(signal.SIGKILL)
-    if message.has_hung_up(CHANNEL):
+def _end_where(hung_up: int) -> None:
+    if hung_up:
         os._exit(_FAILED)
 
 

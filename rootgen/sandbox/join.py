@@ -16,19 +16,20 @@ import time
 
 from rootgen.errors import LaunchError, RootgenError
 from rootgen.linux import message, namespace, process
+from rootgen.linux.calls import Recorder, perform
 from rootgen.linux.path import open_beneath
 from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox import pty
 from rootgen.sandbox.account import find_account
 from rootgen.sandbox.cgroup import Groups
 from rootgen.sandbox.compose import checked_credentials
-from rootgen.sandbox.confine import enter_domain, install_filters, open_domain
+from rootgen.sandbox.confine import open_domain, record_domain, record_filters
 from rootgen.sandbox.deadline import Deadline
 from rootgen.sandbox.facts import read_accounts
 from rootgen.sandbox.launch import Root
 from rootgen.sandbox.perform import relay, supervise
 from rootgen.sandbox.place import failure
-from rootgen.sandbox.privileges import give_up_privileges
+from rootgen.sandbox.privileges import record_privileges
 from rootgen.sandbox.program import become_program
 from rootgen.sandbox.reading import Reading
 from rootgen.sandbox.report import GO, TERMINAL, pack_error
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import NoReturn
 
+    from rootgen.linux.calls import Program
     from rootgen.sandbox.launch import Launch
 
 _CHANNEL, _NULL, _DOMAIN = 3, 4, 5
@@ -185,12 +187,11 @@ def _be_command(launch: Launch, user: str, mask: Iterable[int], domain: int | No
             launch = _with_user(launch, user)
         terminal = _open_terminal(launch) if launch.terminal else None
         raise_hard_limits(launch.rlimits)
-        give_up_privileges(launch)
+        perform(_privileges(launch))
         process.set_dumpable(dumpable=False)
         process.set_parent_death_signal(signal.SIGKILL)
         _end_where_nobody_listens()
-        enter_domain(domain, launch.landlock)
-        install_filters(launch.filters, late=False)
+        perform(_walls(launch, domain))
         become_program(launch, mask, terminal)
     except LaunchError as error:
         message.send(_CHANNEL, pack_error(error))
@@ -200,6 +201,20 @@ def _be_command(launch: Launch, user: str, mask: Iterable[int], domain: int | No
         message.send(_CHANNEL, pack_error(LaunchError(text)))
     finally:
         os._exit(status)
+
+
+def _privileges(launch: Launch) -> Program:
+    recorder = Recorder()
+    record_privileges(recorder, launch)
+    return recorder.program()
+
+
+def _walls(launch: Launch, domain: int | None) -> Program:
+    recorder = Recorder()
+    if domain is not None:
+        record_domain(recorder, domain, launch.landlock)
+    record_filters(recorder, launch.filters, late=False)
+    return recorder.program()
 
 
 def _with_user(launch: Launch, user: str) -> Launch:

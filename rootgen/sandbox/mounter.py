@@ -8,6 +8,7 @@ CVE-2021-30465), and at no moment is a mount there without its flags.
 from __future__ import annotations
 
 import os
+from functools import partial
 
 from rootgen.linux import detached
 from rootgen.linux import mount as mounts
@@ -15,6 +16,8 @@ from rootgen.named import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from typing import Protocol
+
+    from rootgen.linux.calls import Handler, Recorder, Slot
 
     class Mounter(Protocol):
         """Makes mounts that are nowhere yet, as descriptors; each call raises OSError."""
@@ -28,13 +31,27 @@ if TYPE_CHECKING:
         def attach(self, mount: int, target: int) -> None:
             """Attach a mount to what ``target`` is open on."""
 
-        def close(self) -> None:
-            """Let go of what was needed for making mounts."""
+        def record_bind(
+            self, recorder: Recorder, source: Slot, flags: int, *, directory: bool, failed: Handler
+        ) -> Slot:
+            """Record a ``bind``."""
 
+        def record_make(
+            self,
+            recorder: Recorder,
+            fstype: str,
+            source: str,
+            flags: int,
+            data: str,
+            *,
+            failed: Handler,
+        ) -> Slot:
+            """Record a ``make``."""
 
-def open_mounter() -> Mounter:
-    """Return the way of making mounts that this kernel has. Raises OSError."""
-    return Detached() if detached.available() else Staged()
+        def record_attach(
+            self, recorder: Recorder, mount: Slot, target: Slot, *, failed: Handler
+        ) -> None:
+            """Record an ``attach``."""
 
 
 class Detached:
@@ -52,18 +69,47 @@ class Detached:
         """Attach a mount to what ``target`` is open on."""
         detached.attach(mount, target)
 
-    def close(self) -> None:
-        """Let go of nothing: nothing was kept."""
+    def record_bind(
+        self,
+        recorder: Recorder,
+        source: Slot,
+        flags: int,
+        *,
+        directory: bool,  # noqa: ARG002 - as Staged
+        failed: Handler,
+    ) -> Slot:
+        """Record a ``bind``."""
+        return detached.record_clone(recorder, source, flags, failed)
+
+    def record_make(
+        self,
+        recorder: Recorder,
+        fstype: str,
+        source: str,
+        flags: int,
+        data: str,
+        *,
+        failed: Handler,
+    ) -> Slot:
+        """Record a ``make``."""
+        return detached.record_make(recorder, fstype, source, flags, data, failed)
+
+    def record_attach(
+        self, recorder: Recorder, mount: Slot, target: Slot, *, failed: Handler
+    ) -> None:
+        """Record an ``attach``."""
+        detached.record_attach(recorder, mount, target, failed)
 
 
 class Staged:
     """By mount(2), on a small file system of our own, to be moved from there.
 
     It lies over /, where names do not lead: they are looked up from what
-    lies beneath it. Only "/.." crosses to it.
+    lies beneath it. Only "/.." crosses to it. It goes with the old root.
     """
 
     def __init__(self) -> None:
+        """Mount it; raise OSError."""
         mounts.mount("tmpfs", "/", "tmpfs", mounts.MS_NOSUID | mounts.MS_NODEV, "mode=700")
         self._stage = os.open("/..", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         # A tree that is / would be bound with it, and lie beneath it (mount_namespaces(7)).
@@ -89,8 +135,38 @@ class Staged:
         """Attach a mount to what ``target`` is open on."""
         mounts.mount_on(mounts.descriptor_path(mount), target, "", mounts.MS_MOVE)
 
+    def record_bind(
+        self, recorder: Recorder, source: Slot, flags: int, *, directory: bool, failed: Handler
+    ) -> Slot:
+        """Record a ``bind``."""
+        made = recorder.value()
+        bind = partial(self.bind, flags=flags, directory=directory)
+        recorder.call(bind, source, into=made, failed=failed)
+        return made
+
+    def record_make(
+        self,
+        recorder: Recorder,
+        fstype: str,
+        source: str,
+        flags: int,
+        data: str,
+        *,
+        failed: Handler,
+    ) -> Slot:
+        """Record a ``make``."""
+        made = recorder.value()
+        recorder.call(self.make, fstype, source, flags, data, into=made, failed=failed)
+        return made
+
+    def record_attach(
+        self, recorder: Recorder, mount: Slot, target: Slot, *, failed: Handler
+    ) -> None:
+        """Record an ``attach``."""
+        recorder.call(self.attach, mount, target, failed=failed)
+
     def close(self) -> None:
-        """Let go of the stage; it goes with the old root."""
+        """Let go of the stage."""
         os.close(self._stage)
 
     def _mount(self, name: str, source: str, fstype: str, flags: int, data: str) -> int:

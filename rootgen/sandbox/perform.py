@@ -10,6 +10,7 @@ from rootgen.linux import process
 from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.cgroup import Groups
 from rootgen.sandbox.deadline import Deadline
+from rootgen.sandbox.inside import prepare
 from rootgen.sandbox.place import failure, remove_made
 from rootgen.sandbox.signals import CAUGHT, status_of
 from rootgen.sandbox.start import end, error_told, let_go, next_message, start
@@ -59,7 +60,7 @@ def _with_streams(launch: Launch) -> int:
     try:
         with Groups(launch.limits) as groups:
             deadline = Deadline(launch.time_limit, time.monotonic())
-            status = _accompany(launch, start(launch, groups, mask), deadline)
+            status = _accompany(launch, start(prepare(launch), groups, mask), deadline)
             for note in ending_notes(launch, status, deadline, groups):
                 os.write(2, f"rootgen: {note}\n".encode())
             return deadline.status(status)

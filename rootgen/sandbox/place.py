@@ -19,84 +19,71 @@ from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.mounts import TOP
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable, Mapping
+    from typing import Any
+
+    from rootgen.linux.calls import Handler
 
 # Not with O_NOFOLLOW: openat2(2) would then open a link itself.
 _PLACE = os.O_PATH
 _FORMAT, _DIRECTORY = 0o170000, 0o040000
 # What rmdir(2) says of what was not made, or is in use by now.
 _NOT_OURS = (errno.ENOENT, errno.ENOTEMPTY, errno.ENOTDIR, errno.EACCES, errno.EROFS)
-# What says that a path is not there as plain directories and a file.
-_ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+
+
+def nearest(mounted: Container[str], path: str) -> tuple[str, str]:
+    """Return which of the mounts ``path`` lies in, and the rest of the path beneath that.
+
+    The tree's own mount is ``""``.
+    """
+    prefix = path.rstrip("/")
+    while prefix not in mounted:
+        prefix = prefix.rpartition("/")[0]
+    return prefix, path[len(prefix) :].strip("/")
 
 
 class Places:
     """The tree, and what has been mounted in it so far, each as a descriptor."""
 
-    def __init__(self, tree: int) -> None:
-        """Begin with the tree's own mount, whose descriptor is this object's from now on."""
-        self._mounted = {"": tree}
+    def __init__(self, mounted: Mapping[str, int]) -> None:
+        """Take the mounts' descriptors, which stay the caller's; the tree's own is ``""``."""
+        self._mounted = mounted
 
     @property
     def tree(self) -> int:
         """The descriptor of the tree's own mount."""
         return self._mounted[""]
 
-    def add(self, path: str, mount: int) -> None:
-        """Remember that ``mount`` is at ``path`` now; what was beneath it is no more."""
-        path = path.rstrip("/")
-        for one in [one for one in self._mounted if one == path or one.startswith(f"{path}/")]:
-            os.close(self._mounted.pop(one))
-        self._mounted[path] = mount
-
     def open(self, path: str, *, directory: bool) -> int:
         """Open a mount point, made where it lacks, in the tree or in what is mounted there.
 
         Raises LaunchError: what is there is a link, or of the wrong kind.
         """
-        mounted, rest = self._nearest(path)
+        mounted, rest = nearest(self._mounted, path)
         base = self._mounted[mounted]
         try:
             descriptor = _open_or_make(base, rest, directory=directory) if rest else os.dup(base)
         except OSError as error:
             raise _in_the_way(base, mounted, rest, error) from error
-        mode = os.fstat(descriptor).st_mode
-        if (mode & _FORMAT == _DIRECTORY) != directory:
+        try:
+            check_kind(descriptor, path, directory=directory)
+        except LaunchError:
             os.close(descriptor)
-            wanted = "a directory" if directory else "no directory"
-            raise LaunchError(
-                f"cannot mount on {path}: it is not {wanted}"
-                if directory
-                else f"cannot mount on {path}: it is a directory, and the source is none",
-                hint=f"remove it from the tree, or make it {wanted}",
-            )
+            raise
         return descriptor
 
-    def open_existing(self, path: str) -> int | None:
-        """Open what is at ``path``; None where it is not there as plain directories and a file.
 
-        Raises OSError.
-        """
-        mounted, rest = self._nearest(path)
-        try:
-            return open_beneath(self._mounted[mounted], rest, _PLACE)
-        except OSError as error:
-            if error.errno in _ABSENT:
-                return None
-            raise
-
-    def close(self) -> None:
-        """Close every descriptor."""
-        for descriptor in self._mounted.values():
-            os.close(descriptor)
-        self._mounted.clear()
-
-    def _nearest(self, path: str) -> tuple[str, str]:
-        """Return the mount that ``path`` lies in, and the rest of the path beneath that."""
-        prefix = path.rstrip("/")
-        while prefix not in self._mounted:
-            prefix = prefix.rpartition("/")[0]
-        return prefix, path[len(prefix) :].strip("/")
+def check_kind(descriptor: int, path: str, *, directory: bool) -> None:
+    """Raise LaunchError where what is to be mounted on is of another kind than the source."""
+    if (os.fstat(descriptor).st_mode & _FORMAT == _DIRECTORY) == directory:
+        return
+    wanted = "a directory" if directory else "no directory"
+    raise LaunchError(
+        f"cannot mount on {path}: it is not {wanted}"
+        if directory
+        else f"cannot mount on {path}: it is a directory, and the source is none",
+        hint=f"remove it from the tree, or make it {wanted}",
+    )
 
 
 def remove_made(tree: str, names: Iterable[str]) -> None:
@@ -119,6 +106,15 @@ def remove_made(tree: str, names: Iterable[str]) -> None:
 def failure(doing: str, error: OSError, hint: str = "") -> LaunchError:
     """Return the error that says what could not be done, why, and what to try."""
     return LaunchError(f"cannot {doing}: {error.strerror or error}", hint=hint or _hint(error))
+
+
+def failing(doing: str, hint: str = "") -> Handler:
+    """Return a handler of a recorded call that raises ``failure(doing, …)``."""
+
+    def fail(_values: list[Any], _position: int, error: OSError) -> int:
+        raise failure(doing, error, hint) from error
+
+    return fail
 
 
 def flag_words(flags: int) -> str:

@@ -7,49 +7,52 @@ import os
 
 from rootgen.linux import capability, keyring, process
 from rootgen.named import TYPE_CHECKING
-from rootgen.sandbox.place import failure
+from rootgen.sandbox.place import failing, failure
 
 if TYPE_CHECKING:
+    from typing import Any
+
+    from rootgen.linux.calls import Recorder
     from rootgen.sandbox.launch import Launch
 
 _NO_KEYRINGS = (errno.ENOSYS, errno.EPERM)
 
 
-def give_up_privileges(launch: Launch) -> None:
-    """Become who the program is, with what it may have; raise LaunchError."""
+def record_privileges(recorder: Recorder, launch: Launch) -> None:
+    """Record how a process becomes who the program is, with what it may have.
+
+    What is recorded raises LaunchError.
+    """
     uid, gid, groups = launch.credentials
     kept = capability.mask(launch.capabilities)
-    _leave_keyring(needed=launch.keyring_needed)
-    try:
-        capability.drop_bounding(kept)
-        capability.clear_ambient()
-        if groups is not None:
-            os.setgroups(groups)
-        os.setresgid(gid, gid, gid)
-        os.setresuid(uid, uid, uid)
-        capability.set_all(kept if uid == 0 else 0)
-        process.set_no_new_privileges()
-    except OSError as error:
-        doing = f"become user {uid}, group {gid} with the capabilities {launch.capabilities}"
-        raise failure(doing, error) from error
-    os.umask(launch.umask)
+    _leave_keyring(recorder, needed=launch.keyring_needed)
+    failed = failing(f"become user {uid}, group {gid} with the capabilities {launch.capabilities}")
+    capability.record_bounding(recorder, kept, failed)
+    capability.record_no_ambient(recorder, failed)
+    if groups is not None:
+        recorder.call(os.setgroups, groups, failed=failed)
+    process.record_ids(recorder, uid, gid, failed)
+    capability.record_all(recorder, kept if uid == 0 else 0, failed)
+    process.record_prctl(recorder, process.PR_SET_NO_NEW_PRIVS, 1, failed)
+    process.record_umask(recorder, launch.umask, failed)
 
 
-def _leave_keyring(*, needed: bool) -> None:
+def _leave_keyring(recorder: Recorder, *, needed: bool) -> None:
     """Leave the caller's session keyring, with the keys of its login, for an empty one.
 
     Where there are no keyrings, or a filter around us forbids to ask for
     one, the program cannot ask either. So it is where its own filter forbids
     it; then it does not matter if the user has too many keys already.
     """
-    try:
-        keyring.join_new_session_keyring()
-    except OSError as error:
+
+    def failed(_values: list[Any], position: int, error: OSError) -> int:
         if error.errno in _NO_KEYRINGS or (error.errno == errno.EDQUOT and not needed):
-            return
+            return position + 1
         hint = "the user has too many keys: see /proc/key-users and sysctl kernel.keys.maxkeys"
         raise failure(
             "begin with an empty session keyring",
             error,
             hint if error.errno == errno.EDQUOT else "",
         ) from error
+
+    keyring.record_joining_new_session(recorder, failed)

@@ -3,28 +3,48 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 
 from rootgen.errors import LaunchError, NotExecutableError
+from rootgen.linux.calls import perform
 from rootgen.linux.path import open_in_root
-from rootgen.named import TYPE_CHECKING
-from rootgen.sandbox.command import find_program
+from rootgen.named import TYPE_CHECKING, NamedTuple
+from rootgen.sandbox.command import LookCloserError, find_program, record_look
 from rootgen.sandbox.confine import install_filters
 from rootgen.sandbox.place import failure
 from rootgen.sandbox.report import pack_error, unpack_error
-from rootgen.sandbox.rlimit import HARMLESS, set_limits
+from rootgen.sandbox.rlimit import HARMLESS, numbers_of, set_limits
 from rootgen.sandbox.signals import IGNORED_BY_PYTHON
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import NoReturn
 
+    from rootgen.linux.calls import Program
     from rootgen.sandbox.launch import Launch
 
     Actions = list[tuple[int, ...] | tuple[int, int, str, int, int]]
 
 
-def start_program(launch: Launch, mask: Iterable[int], terminal: int | None) -> int:
+class Start(NamedTuple):
+    """How a program is started, prepared: the look at it, its environment and its limits.
+
+    ``limits`` are as ``resource.setrlimit`` takes them; None where process 1 cannot have the same.
+    """
+
+    look: Program
+    environment: dict[str, str]
+    limits: tuple[tuple[int, tuple[int, int]], ...] | None
+
+
+def prepare_start(launch: Launch) -> Start:
+    """Prepare what can be before there is a process 1."""
+    limits = None if _has_its_own(launch) else numbers_of(launch.rlimits)
+    return Start(record_look(launch.command[0]), dict(launch.environment), limits)
+
+
+def start_program(launch: Launch, start: Start, mask: Iterable[int], terminal: int | None) -> int:
     """Start the program of ``launch`` as a child of this process; return its id.
 
     It leads a session of its own, on ``terminal`` where there is one, with
@@ -35,16 +55,16 @@ def start_program(launch: Launch, mask: Iterable[int], terminal: int | None) -> 
     or a limit that is for the program alone takes a copy nevertheless.
     Raises LaunchError: NotFoundError, NotExecutableError.
     """
-    path, environment = _find(launch)
+    path = _path(launch, start)
     try:
-        if _has_its_own(launch):
+        if start.limits is None:
             program = _fork_program(launch, mask, terminal)
         else:
-            set_limits(launch.rlimits)
+            _limit(launch, start.limits)
             program = os.posix_spawn(
                 path,
                 launch.command,
-                environment,
+                start.environment,
                 file_actions=_terminal_actions(terminal),
                 setsid=True,
                 setsigmask=mask,
@@ -56,6 +76,24 @@ def start_program(launch: Launch, mask: Iterable[int], terminal: int | None) -> 
         raise NotExecutableError(f"{path}: {error}") from error
     os.chdir("/")
     return program
+
+
+def _limit(launch: Launch, limits: Iterable[tuple[int, tuple[int, int]]]) -> None:
+    try:
+        for number, pair in limits:
+            resource.setrlimit(number, pair)
+    except (OSError, ValueError):
+        set_limits(launch.rlimits)  # says which was refused
+
+
+def _path(launch: Launch, start: Start) -> str:
+    """Enter the working directory; return the program's path."""
+    try:
+        perform(start.look)
+    except LookCloserError:
+        return _find(launch)[0]
+    _enter_directory(launch.workdir)
+    return launch.command[0]
 
 
 def _has_its_own(launch: Launch) -> bool:
@@ -141,7 +179,12 @@ def _terminal_actions(terminal: int | None) -> Actions:
 
 
 def _enter_directory(path: str) -> str:
-    """Change to the working directory, through no link of procfs; return its path."""
+    """Change to the working directory, through no link of procfs; return its path.
+
+    That of this process is the root.
+    """
+    if path == "/":
+        return path
     try:
         root = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         directory = open_in_root(root, path, os.O_PATH | os.O_DIRECTORY)

@@ -16,6 +16,8 @@ from rootgen.linux.message import LIMIT
 
 # Where process 1 has the channel to the launcher.
 CHANNEL = 3
+# And its Landlock ruleset, where it has one.
+DOMAIN = 4
 TERMINAL = b"terminal"
 GO = b"go"
 # The same, and the child's namespaces are to come with the word that it has started.

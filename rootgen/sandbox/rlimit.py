@@ -72,6 +72,12 @@ def compose_rlimits(
     return tuple(chosen[name] for name in sorted(chosen))
 
 
+def exceeding(limits: Sequence[Rlimit]) -> bool:
+    """Say whether any of the limits is above this process's own hard one."""
+    own = read_rlimits() if limits else {}
+    return any(_exceeds(limit.hard, own[limit.name][1]) for limit in limits)
+
+
 def raise_hard_limits(limits: Sequence[Rlimit]) -> None:
     """Raise this process's hard limits to those wanted, while it may; raise LaunchError."""
     for limit in limits:
@@ -81,6 +87,13 @@ def raise_hard_limits(limits: Sequence[Rlimit]) -> None:
                 resource.setrlimit(RESOURCES[limit.name], (soft, _number(limit.hard)))
             except (OSError, ValueError) as error:
                 raise _refused(limit, error) from error
+
+
+def numbers_of(limits: Sequence[Rlimit]) -> tuple[tuple[int, tuple[int, int]], ...]:
+    """Return the limits as ``resource.setrlimit`` takes them."""
+    return tuple(
+        (RESOURCES[limit.name], (_number(limit.soft), _number(limit.hard))) for limit in limits
+    )
 
 
 def set_limits(limits: Sequence[Rlimit]) -> None:

@@ -6,112 +6,128 @@ import errno
 import os
 
 from rootgen.linux import mount as mounts
+from rootgen.linux.calls import Label
+from rootgen.linux.descriptor import record_closing, record_entering, record_opening
 from rootgen.named import TYPE_CHECKING
-from rootgen.sandbox.place import failure
+from rootgen.sandbox.place import failing, failure
 
 if TYPE_CHECKING:
+    from typing import Any
+
+    from rootgen.linux.calls import Recorder, Slot
     from rootgen.sandbox.launch import Launch
     from rootgen.sandbox.mounter import Mounter
 
 # What umount2(2) says of a mount that came from a less privileged place (locked), or is gone.
+_DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 _KEPT = (errno.EINVAL, errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM)
 
 
-def cut_off() -> None:
-    """Cut this process's mounts off from the caller's, both ways; raise LaunchError."""
-    try:
-        mounts.make_private()
-    except OSError as error:
+def record_cutting_off(recorder: Recorder) -> None:
+    """Record how this process's mounts are cut off from the caller's, both ways."""
+
+    def failed(_values: list[Any], _position: int, error: OSError) -> int:
         # mount_namespaces(7): only of a mount's own root can the propagation be changed.
         hint = "/ is no mount point, as after a chroot: mount --bind DIR DIR before chroot DIR"
         doing = "cut the mounts off from the caller's (make / private)"
         raise failure(doing, error, hint if error.errno == errno.EINVAL else "") from error
 
+    mounts.record_private(recorder, failed)
 
-def open_as_mount(launch: Launch, mounter: Mounter) -> int:
-    """Mount the tree over /, with its flags; return a descriptor of that mount's root.
 
-    Over /, because nobody can rename that meanwhile. Raises LaunchError.
+def record_tree(recorder: Recorder, launch: Launch, mounter: Mounter) -> Slot:
+    """Record how the tree is mounted over /, with its flags; return where its descriptor will be.
+
+    Over /, because nobody can rename that meanwhile. What is recorded raises LaunchError.
     """
+    path = launch.root.top
+    failed = failing(f"make the tree {path} a mount")
     if launch.root.stacked:
         from rootgen.sandbox.overlay import mount_stack  # few launches have one
 
-        return mount_stack(launch)
-    path = launch.root.top
-    try:
-        source = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        tree = mounter.bind(source, launch.root_flags, directory=True)
-        os.close(source)
-        if launch.read_only:
-            # The tree's own mount follows once the mount points in it are made.
-            mounts.restrict_beneath(tree, mounts.MS_RDONLY)
-        slash = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        mounter.attach(tree, slash)
-        os.close(slash)
-    except OSError as error:
-        raise failure(f"make the tree {path} a mount", error) from error
+        tree = recorder.value()
+        recorder.call(mount_stack, launch, into=tree, failed=failed)
+        return tree
+    source = record_opening(recorder, path, _DIRECTORY, failed)
+    tree = mounter.record_bind(recorder, source, launch.root_flags, directory=True, failed=failed)
+    record_closing(recorder, source, failed)
+    if launch.read_only:
+        # The tree's own mount follows once the mount points in it are made.
+        recorder.call(mounts.restrict_beneath, tree, mounts.MS_RDONLY, failed=failed)
+    slash = record_opening(recorder, "/", _DIRECTORY, failed)
+    mounter.record_attach(recorder, tree, slash, failed=failed)
+    record_closing(recorder, slash, failed)
     return tree
 
 
-def change_root(tree: int, way: str) -> bool:
-    """Make the tree this process's root; return whether that took chroot(2).
+def record_change(recorder: Recorder, tree: Slot, way: str) -> Slot:
+    """Record how the tree becomes this process's root; there will be whether it took chroot(2).
 
-    Raises LaunchError.
+    What is recorded raises LaunchError.
     """
-    os.fchdir(tree)
-    if way != "chroot" and _pivot(tree, way):
-        return False
-    try:
-        _chroot(tree)
-    except OSError as error:
-        raise failure("unmount what is not the tree's, and chroot", error) from error
-    return True
+    chrooted, changed, alike = (recorder.value() for _ in range(3))
+    failed = failing("change the root")
+    record_entering(recorder, tree, failed)
+    recorder.call(bool, way == "chroot", into=chrooted, failed=failed)
+    if way == "chroot":
+        recorder.call(_chroot, tree, failed=_chroot_failed)
+        return chrooted
+    done = Label()
+    recorder.call(os.fstat, tree, into=changed, failed=failed)
+    recorder.call(_is_alike, changed, into=alike, failed=failed)
+    hint = "--pivot auto falls back on chroot" if way == "pivot_root" else ""
+    not_pivoted = failing("change the root with pivot_root", hint)
 
-
-def _pivot(tree: int, way: str) -> bool:
-    """Change roots, and let go of the old one; false where the kernel refuses and that may be."""
-    alike = os.path.samestat(os.stat("/"), os.fstat(tree))
-    try:
-        mounts.pivot_root(".", ".")
-    except OSError as error:
+    def refused(values: list[Any], position: int, error: OSError) -> int:
         # pivot_root(2): EINVAL where the current root is a rootfs, as in an initramfs; EPERM, as
         # we could mount, is a filter's of a container around us (Docker's default profile).
-        if error.errno in (errno.EINVAL, errno.EPERM) and way == "auto":
-            return False
-        hint = "--pivot auto falls back on chroot" if way == "pivot_root" else ""
-        raise failure("change the root with pivot_root", error, hint) from error
-    try:
-        _let_go_of_the_old(tree, alike=alike)
-        os.chdir("/")
-    except OSError as error:
-        raise failure("unmount the old root", error) from error
-    return True
+        if error.errno not in (errno.EINVAL, errno.EPERM) or way != "auto":
+            return not_pivoted(values, position, error)
+        try:
+            _chroot(values[tree.at])
+        except OSError as refused:
+            return _chroot_failed(values, position, refused)
+        values[chrooted.at] = True
+        return done.position
+
+    mounts.record_pivot(recorder, refused)
+    # The old root now lies over the new one, at the same place.
+    failed = failing("unmount the old root")
+    mounts.record_detach(recorder, failed)
+    top = record_opening(recorder, "/..", _DIRECTORY, failed)
+    recorder.call(_let_go_of_the_rest, top, tree, changed, alike, failed=failed)
+    record_entering(recorder, "/", failed)
+    recorder.mark(done)
+    return chrooted
 
 
-def _let_go_of_the_old(tree: int, *, alike: bool) -> None:
-    """Unmount the old root, which now lies over the new one, at the same place.
+def _is_alike(changed: os.stat_result) -> bool:
+    """Say whether the old root is the tree as well."""
+    return os.path.samestat(os.stat("/"), changed)
+
+
+def _let_go_of_the_rest(top: int, tree: int, changed: os.stat_result, alike: bool) -> None:  # noqa: FBT001 - recorded calls take no keywords
+    """Unmount what of the old root still lies over the new one; ``top`` leads to it.
 
     What lay over the old one, as a stack's own directories do, lies over it
     still and is the first to go. Names do not lead to any of it, but "/.."
     does. ``alike``: the tree is the old root as well. Raises OSError.
-    """
-    mounts.detach(".")
-    while not _is_on_top(tree, alike=alike):
-        mounts.detach(".")
-
-
-def _is_on_top(tree: int, *, alike: bool) -> bool:
-    """Say whether "/.." leads to the tree's own mount.
 
     Where the old root looks like it the numbers of the mounts tell. They come from the procfs
     inside, which elsewhere somebody may have moved, so there they are not asked for.
     """
-    top = os.open("/..", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        same = os.path.samestat(os.fstat(top), os.fstat(tree))
-        return same and (not alike or mounts.mount_id(top) == mounts.mount_id(tree))
-    finally:
+    while True:
+        same = os.path.samestat(os.fstat(top), changed)
+        on_top = same and (not alike or mounts.mount_id(top) == mounts.mount_id(tree))
         os.close(top)
+        if on_top:
+            return
+        mounts.detach(".")
+        top = os.open("/..", _DIRECTORY)
+
+
+def _chroot_failed(_values: list[Any], _position: int, error: OSError) -> int:
+    raise failure("unmount what is not the tree's, and chroot", error) from error
 
 
 def _chroot(tree: int) -> None:

@@ -23,6 +23,7 @@ from rootgen.linux import message, process
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sandbox.cgroup import Groups
 from rootgen.sandbox.deadline import Deadline
+from rootgen.sandbox.inside import prepare
 from rootgen.sandbox.perform import Undoing, ending_notes
 from rootgen.sandbox.place import remove_made
 from rootgen.sandbox.report import STARTED, STARTED_CHROOT, pack_error
@@ -32,6 +33,7 @@ from rootgen.sandbox.start import end, error_told, let_go, next_message, start
 from rootgen.sandbox.stored_launch import LaunchReader
 
 if TYPE_CHECKING:
+    from rootgen.sandbox.inside import Prepared
     from rootgen.sandbox.launch import Launch
     from rootgen.sandbox.start import Child
 
@@ -107,6 +109,7 @@ class Server:
         """Take the socket of the launches."""
         self._control = control
         self._read = LaunchReader()
+        self._prepared: tuple[Launch, Prepared] | None = None
         self._running: dict[int, _Running] = {}  # by the child's process id
         self._of_descriptor: dict[int, _Running] = {}  # by reply, and by channel until it started
         signal.pthread_sigmask(signal.SIG_BLOCK, CAUGHT)
@@ -172,11 +175,18 @@ class Server:
         with Undoing(launch), ExitStack() as held:
             held.enter_context(use)
             held.enter_context(groups)
-            child = start(launch, groups, (), streams)
+            child = start(self._prepare(launch), groups, (), streams)
             held.pop_all()  # from now on until its end
         running = _Running(launch, groups, child, reply, use)
         self._running[child.process] = running
         return running
+
+    def _prepare(self, launch: Launch) -> Prepared:
+        """Return the launch's calls: those of the last one, where only the arguments differ."""
+        like = launch._replace(command=launch.command[:1])
+        if self._prepared is None or self._prepared[0] != like:
+            self._prepared = like, prepare(launch)
+        return self._prepared[1]._replace(launch=launch)
 
     def _watch(self, running: _Running, descriptor: int) -> None:
         self._of_descriptor[descriptor] = running

@@ -9,7 +9,9 @@ import signal
 
 from rootgen.errors import LaunchError, NotFoundError, RootgenError
 from rootgen.linux import message, namespace
+from rootgen.linux.calls import FIRST
 from rootgen.named import TYPE_CHECKING, NamedTuple
+from rootgen.sandbox.confine import open_domain
 from rootgen.sandbox.inside import be_process_one
 from rootgen.sandbox.place import failure
 from rootgen.sandbox.report import FUSE, GO, GO_KEEP, STACKED, unpack_error
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from rootgen.sandbox.attach import Attached
     from rootgen.sandbox.cgroup import Groups
     from rootgen.sandbox.fuse import FuseStack
+    from rootgen.sandbox.inside import Prepared
     from rootgen.sandbox.launch import IdMap, Launch
     from rootgen.sandbox.uplink import Uplink
 
@@ -49,7 +52,7 @@ class Child(NamedTuple):
 
 
 def start(
-    launch: Launch,
+    prepared: Prepared,
     groups: Groups,
     mask: Iterable[int],
     streams: tuple[int, int, int] = (0, 1, 2),
@@ -64,18 +67,22 @@ def start(
     waits for the child and lets go of it (``let_go``). Raises LaunchError; then
     nothing is left of it. This process must have one thread only.
     """
+    launch = prepared.launch
     _check_streams(streams)
+    domain = open_domain(launch.landlock, streams)
     channel, theirs = message.message_pair()
+    prepared.enter.values[FIRST] = namespace.time_offsets()
     try:
         child = _clone(launch)
         if child == 0:
-            os.close(channel)
-            be_process_one(launch, theirs, mask, streams)
+            be_process_one(prepared, theirs, domain, mask, streams)
     except BaseException:
         os.close(channel)
         raise
     finally:
         os.close(theirs)
+        if domain is not None:
+            os.close(domain)
     attached: list[Attached | FuseStack] = []
     try:
         groups.add(child)

@@ -18,6 +18,7 @@ from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox import remembered
 from rootgen.sandbox.cgroup import Groups
 from rootgen.sandbox.deadline import Deadline
+from rootgen.sandbox.inside import prepare
 from rootgen.sandbox.log import Log
 from rootgen.sandbox.perform import ending_notes
 from rootgen.sandbox.place import remove_made
@@ -140,7 +141,7 @@ class _Supervisor:
         self._output, theirs = os.pipe()
         os.set_blocking(self._output, False)
         try:
-            return start(self._one.launch, groups, (), (0, theirs, theirs), keep=True)
+            return start(prepare(self._one.launch), groups, (), (0, theirs, theirs), keep=True)
         finally:
             os.close(theirs)
 

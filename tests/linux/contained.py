@@ -14,6 +14,7 @@ import textwrap
 _PRELUDE = """
 import errno, os, sys
 from rootgen.linux import capability, libc, mount, namespace, network, path, process
+from rootgen.linux.calls import Recorder, perform
 
 def start(flags):
     user, group = os.geteuid(), os.getegid()
@@ -38,6 +39,14 @@ def status_line(name):
     with open("/proc/self/status") as file:
         lines = dict(line.rstrip("\\n").split(":\\t", 1) for line in file)
     return lines[name]
+
+def now(record, *arguments):
+    # What is recorded, at once.
+    def failed(values, position, error):
+        raise error
+    recorder = Recorder()
+    record(recorder, *arguments, failed)
+    perform(recorder.program())
 
 def failure(function, *arguments, **options):
     try:

@@ -24,9 +24,9 @@ def test_drop() -> None:
         """
         start(namespace.CLONE_NEWPID)
         kept = capability.mask(["CHOWN", "SETPCAP", "SETFCAP"])
-        capability.drop_bounding(kept)
-        capability.clear_ambient()
-        capability.set_all(kept)
+        now(capability.record_bounding, kept)
+        now(capability.record_no_ambient)
+        now(capability.record_all, kept)
         print(f"{kept:016x}", f"{capability.effective():016x}", flush=True)
         os.execlp("sh", "sh", "-c", "grep Cap /proc/self/status")
         """
@@ -48,8 +48,8 @@ def test_not_permitted() -> None:
     lines = run_python(
         """
         start(namespace.CLONE_NEWPID)
-        capability.set_all(0)
-        print(failure(capability.set_all, 1), failure(capability.drop_bounding, 0))
+        now(capability.record_all, 0)
+        print(failure(now, capability.record_all, 1), failure(now, capability.record_bounding, 0))
         """
     )
     assert lines == ["EPERM EPERM"]

@@ -10,33 +10,37 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_available() -> None:
+def test_probe() -> None:
     """This machine's kernel has the calls (Linux 5.12), for who may mount."""
     lines = run_python(
         """
         from rootgen.linux import detached
         start(namespace.CLONE_NEWNS)
-        print(detached.available())
+        print(failure(now, detached.record_probe))
         """
     )
-    assert lines == ["True"]
+    assert lines == ["no error"]
 
 
 def test_not_available() -> None:
     """Where one of them is missing, or a filter refuses it, that is seen."""
     lines = run_python(
         """
-        import ctypes
-        from rootgen.linux import detached
-        for number in (errno.ENOSYS, errno.EPERM):
-            def refuse(*_):
-                ctypes.set_errno(number)
-                return -1
-            mount.system_call = refuse
-            print(detached.available())
+        from rootgen.linux import detached, seccomp
+        start(namespace.CLONE_NEWNS)
+        process.set_no_new_privileges()
+        load, equal, give = (bytes.fromhex(one) for one in ("2000", "1500", "0600"))
+        word = lambda number: number.to_bytes(4, sys.byteorder)
+        # EPERM of mount_setattr(2), by its number, and all else as it was.
+        seccomp.install_filter(
+            load + b"\\0\\0" + word(0)
+            + equal + b"\\0\\1" + word(libc.MOUNT_SETATTR)
+            + give + b"\\0\\0" + word(0x50000 | errno.EPERM)
+            + give + b"\\0\\0" + word(0x7FFF0000), 0)
+        print(failure(now, detached.record_probe))
         """
     )
-    assert lines == ["False", "False"]
+    assert lines == ["EPERM"]
 
 
 def test_clone(tmp_path: Path) -> None:

@@ -104,8 +104,8 @@ def test_host_name() -> None:
     lines = run_python(
         """
         start(namespace.CLONE_NEWUTS | namespace.CLONE_NEWPID)
-        namespace.set_host_name("inside")
-        print(os.uname().nodename, failure(namespace.set_host_name, "x" * 65))
+        now(namespace.record_host_name, "inside")
+        print(os.uname().nodename, failure(now, namespace.record_host_name, "x" * 65))
         """
     )
     assert lines == ["inside EINVAL"]
@@ -120,7 +120,7 @@ def test_loopback() -> None:
         server = socket.socket(); server.bind(("0.0.0.0", 0)); server.listen()
         address = ("127.0.0.1", server.getsockname()[1])
         print(failure(socket.socket().connect, address))
-        network.bring_loopback_up()
+        now(network.record_loopback_up)
         print(failure(socket.socket().connect, address))
         print(failure(socket.socket(socket.AF_INET6).connect, ("::1", 1)))
         """

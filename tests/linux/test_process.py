@@ -28,7 +28,7 @@ def test_dumpable() -> None:
             os._exit(0)
         os.read(child_read, 1)
         if os.geteuid() == 0:
-            capability.set_all(0)
+            now(capability.record_all, 0)
         print(failure(os.readlink, f"/proc/{other}/exe"))
         print(failure(os.readlink, f"/proc/self/exe"))
         os.close(done)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from rootgen.api.run import RunRequest
+from tests.sandbox.api import output_of
 from tests.sandbox.tree import command_line, launch, output, shell
 
 DEVICES = {
@@ -50,6 +52,22 @@ def test_device(tree: Path, name: str) -> None:
 def test_device_link(tree: Path, name: str) -> None:
     """The links of /dev lead where Linux has them."""
     assert output(tree, "readlink", f"/dev/{name}") == LINKS[name]
+
+
+@pytest.mark.parametrize("directories", ["()", "tuple(MASKED)"])
+def test_masks_of_either_kind(tree: Path, directories: str) -> None:
+    """What is hidden is hidden whether it is a directory or not, and whatever was expected."""
+    request = RunRequest(str(tree), ("cat", "/proc/self/mountinfo"))
+    before = (
+        "from rootgen.sandbox import build; from rootgen.sandbox.mounts import _MASKED as MASKED\n"
+    )
+    tables = [
+        [line.split()[4:6] for line in output_of(request, lines).splitlines()]
+        for lines in ("", before + f"build._DIRECTORIES = {directories}\n")
+    ]
+    assert tables[0] == tables[1]
+    assert ["/proc/keys", "ro,relatime"] in tables[0]
+    assert ["/sys/firmware", "ro,relatime"] in tables[0]
 
 
 def test_devices_work(tree: Path) -> None:

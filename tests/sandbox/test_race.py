@@ -111,7 +111,7 @@ true
 _AT_THE_MOMENT = """
 import os
 from rootgen.linux.rename import exchange
-from rootgen.sandbox.place import Places
+from rootgen.sandbox.build import Builder
 os.mkfifo({work!r} + "/ask")
 os.mkfifo({work!r} + "/answer")
 if os.fork() == 0:
@@ -119,13 +119,15 @@ if os.fork() == 0:
     exchange(-100, {one!r}, -100, {other!r})
     open({work!r} + "/answer", "w").close()
     os._exit(0)
-add = Places.add
+def wait():
+    open({work!r} + "/ask", "w").close()
+    open({work!r} + "/answer").read()
+add = Builder._add
 def add_and_wait(self, path, mount):
     add(self, path, mount)
     if path == {target!r}:
-        open({work!r} + "/ask", "w").close()
-        open({work!r} + "/answer").read()
-Places.add = add_and_wait
+        self._recorder.call(wait, failed=None)
+Builder._add = add_and_wait
 """
 
 
@@ -140,8 +142,6 @@ def test_proc_at_the_moment(tree: Path, tmp_path: Path) -> None:
     script = "(echo own >/decoy/sys/kernel/domainname) && echo wrote; ls /decoy/self/ns | wc -l"
     request = RunRequest(str(tree), ("/bin/sh", "-c", script))
     before = _at_the_moment(tree, tmp_path, ("proc", "decoy"), "/proc")
-    # Found and looked at through /proc, which is the decoy now: not done here.
-    before += "import rootgen.sandbox.program as i; i.find_program = lambda name, *_: name\n"
     done = run_request(request, before)
     assert b"Read-only file system" in done.stderr
     assert int(done.stdout) > 5

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 _REFUSING = """
 import errno, os, sys
 from rootgen.linux import mount
-def refuse(new_root, put_old):
-    raise OSError(errno.{name}, os.strerror(errno.{name}), new_root)
-mount.pivot_root = refuse
+def refuse():
+    raise OSError(errno.{name}, os.strerror(errno.{name}))
+mount.record_pivot = lambda recorder, failed: recorder.call(refuse, failed=failed)
 from rootgen.cli import main
 main()
 """
