@@ -219,10 +219,11 @@ class _Looking:
                     _refuse_exhaustion(path, error)
                     self.unheld.add(path, f"a directory that cannot be read: {error.strerror}")
                     continue
+                above = path.rstrip("/")
                 below = [
                     child
                     for name in names
-                    if self._add(child := f"{path.rstrip('/')}/{name}", directory, name)
+                    if self._add(child := f"{above}/{name}", directory, name)
                 ]
                 pending.extend(reversed(below))
 
