@@ -2,8 +2,8 @@
 
 Process 1 of a launch is a copy of the launcher, and the kernel copies each page that one of them
 writes to. In Python that is wherever something is referred to: ordinary code that makes the four
-hundred calls of a launch touches 590 pages, and most of its time goes there. Recorded, they are
-a list of functions and of where their arguments lie, and 170 pages are touched.
+hundred calls of a launch touches 590 pages, and much of its time goes there. Recorded, they are
+a list of functions and of where their arguments lie, and half of the pages are touched.
 
 A call that fails is handed to its handler, ordinary code again: that makes up for it, goes on
 elsewhere, or says what was being done.

@@ -29,7 +29,6 @@ from rootgen.sandbox.report import (
     CHANNEL,
     DOMAIN,
     GO,
-    GO_KEEP,
     STARTED,
     STARTED_CHROOT,
     TERMINAL,
@@ -81,6 +80,7 @@ class Prepared(NamedTuple):
     enter: Program
     confine: Confined
     start: Start
+    finish: Program
 
 
 class _OlderKernelError(Exception):
@@ -91,30 +91,42 @@ def prepare(launch: Launch) -> Prepared:
     """Record what process 1 of a launch does, before there is one."""
     begin = (_begin(launch, take=False), _begin(launch, take=True))
     confined = _confine(launch, Detached())
-    return Prepared(launch, begin, _enter_namespaces(launch), confined, prepare_start(launch))
+    enter, start = _enter_namespaces(launch), prepare_start(launch)
+    return Prepared(launch, begin, enter, confined, start, _finish())
 
 
-def be_process_one(
-    prepared: Prepared,
-    channel: int,
-    domain: int | None,
-    mask: Iterable[int],
-    streams: tuple[int, int, int],
-) -> NoReturn:
-    """Perform a launch in this process, which clone(2) just made; never return.
+class Given(NamedTuple):
+    """What process 1 has of the launcher's.
 
     ``channel`` leads to the launcher; ``domain`` is the Landlock ruleset, if
-    there is one; ``mask`` are the signals that the program is to have
-    blocked, ``streams`` the descriptors that become its standard streams.
+    there is one; ``streams`` become the program's standard streams, and ``mask`` are the signals
+    that it is to have blocked; ``keep`` has the namespaces come with the word that it has started.
+    """
+
+    channel: int
+    domain: int | None
+    streams: tuple[int, int, int]
+    mask: Iterable[int]
+    keep: bool
+
+
+def waits_for_word(launch: Launch) -> bool:
+    """Say whether something is done to process 1 from outside before it goes on."""
+    return bool(launch.limits or launch.id_map or launch.uplink)
+
+
+def be_process_one(prepared: Prepared, given: Given) -> NoReturn:
+    """Perform a launch in this process, which clone(2) just made; never return.
+
     What goes wrong is told on the channel.
     """
     status = _FAILED
     try:
-        begin = prepared.begin[streams != _STREAMS]
-        begin.values[FIRST : FIRST + 5] = (channel, domain, *streams)
+        begin = prepared.begin[given.streams != _STREAMS]
+        begin.values[FIRST : FIRST + 5] = (given.channel, given.domain, *given.streams)
         perform(begin)
-        if (word := os.read(CHANNEL, len(GO_KEEP))) in (GO, GO_KEEP):
-            status = _perform(prepared, mask, keep=word == GO_KEEP)
+        if not waits_for_word(prepared.launch) or os.read(CHANNEL, len(GO)) == GO:
+            status = _perform(prepared, given)
     except LaunchError as error:
         message.send(CHANNEL, pack_error(error))
         status = error.exit_status
@@ -151,10 +163,10 @@ def _begin(launch: Launch, *, take: bool) -> Program:
     return recorder.program()
 
 
-def _perform(prepared: Prepared, mask: Iterable[int], *, keep: bool) -> int:
+def _perform(prepared: Prepared, given: Given) -> int:
     launch = prepared.launch
     perform(prepared.enter)
-    kept = _open_namespaces(launch) if keep else ()
+    kept = _open_namespaces(launch) if given.keep else ()
     confined = prepared.confine
     try:
         perform(confined.calls)
@@ -163,7 +175,7 @@ def _perform(prepared: Prepared, mask: Iterable[int], *, keep: bool) -> int:
         perform(confined.calls)
     values = confined.calls.values
     terminal = None if confined.terminal is None else values[confined.terminal.at][1]
-    program = start_program(launch, prepared.start, mask, terminal)
+    program = start_program(launch, prepared.start, given.mask, terminal)
     started = STARTED_CHROOT if values[confined.chrooted.at] else STARTED
     if kept:
         message.send(CHANNEL, started, *kept)
@@ -173,8 +185,23 @@ def _perform(prepared: Prepared, mask: Iterable[int], *, keep: bool) -> int:
         os.write(CHANNEL, started)
     if terminal is not None:
         os.close(terminal)
-    _let_go_of_streams(values[confined.null.at])
+    prepared.finish.values[FIRST] = values[confined.null.at]
+    perform(prepared.finish)
     return _wait_for(program)
+
+
+def _finish() -> Program:
+    """Record that no copy of the program's streams is held: who reads them is to see their end.
+
+    The null device is given as the first value.
+    """
+    recorder = Recorder()
+    null = recorder.value()
+    failed = failing("let go of the standard streams")
+    for stream in _STREAMS:
+        record_number(recorder, null, stream, failed, inherited=True)
+    record_closing(recorder, null, failed)
+    return recorder.program()
 
 
 def _enter_namespaces(launch: Launch) -> Program:
@@ -295,13 +322,6 @@ def _tell_of_chroot(launch: Launch) -> None:
 def _end_where(hung_up: int) -> None:
     if hung_up:
         os._exit(_FAILED)
-
-
-def _let_go_of_streams(null: int) -> None:
-    """Hold no copy of the program's streams: who reads them is to see their end."""
-    for descriptor in range(3):
-        os.dup2(null, descriptor)
-    os.close(null)
 
 
 def _wait_for(program: int) -> int:

@@ -20,8 +20,6 @@ CHANNEL = 3
 DOMAIN = 4
 TERMINAL = b"terminal"
 GO = b"go"
-# The same, and the child's namespaces are to come with the word that it has started.
-GO_KEEP = b"keep"
 # The kernel has made the root of a stack; or it is mounted, and fuse-overlayfs is to answer.
 STACKED = b"stacked"
 FUSE = b"fuse"

@@ -5,20 +5,22 @@ from __future__ import annotations
 import os
 import signal
 
+# Plain numbers: of Python's own names for them each is an object that process 1 would touch.
+
 # What the keyboard sends goes to a whole job; anything else to one process.
-JOB = frozenset((signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGCONT))
+JOB = frozenset(map(int, (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGCONT)))
 CAUGHT = JOB | {
-    signal.SIGHUP,
-    signal.SIGTERM,
-    signal.SIGUSR1,
-    signal.SIGUSR2,
-    signal.SIGALRM,
-    signal.SIGPWR,
-    signal.SIGWINCH,
-    signal.SIGCHLD,
+    int(signal.SIGHUP),
+    int(signal.SIGTERM),
+    int(signal.SIGUSR1),
+    int(signal.SIGUSR2),
+    int(signal.SIGALRM),
+    int(signal.SIGPWR),
+    int(signal.SIGWINCH),
+    int(signal.SIGCHLD),
 }
 # Python ignores these; a program expects them as they come.
-IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
+IGNORED_BY_PYTHON = (int(signal.SIGPIPE), int(signal.SIGXFSZ))
 
 
 def pass_on(process: int, number: int) -> None:

@@ -12,9 +12,9 @@ from rootgen.linux import message, namespace
 from rootgen.linux.calls import FIRST
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sandbox.confine import open_domain
-from rootgen.sandbox.inside import be_process_one
+from rootgen.sandbox.inside import Given, be_process_one, waits_for_word
 from rootgen.sandbox.place import failure
-from rootgen.sandbox.report import FUSE, GO, GO_KEEP, STACKED, unpack_error
+from rootgen.sandbox.report import FUSE, GO, STACKED, unpack_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -75,7 +75,7 @@ def start(
     try:
         child = _clone(launch)
         if child == 0:
-            be_process_one(prepared, theirs, domain, mask, streams)
+            be_process_one(prepared, Given(theirs, domain, streams, mask, keep=keep))
     except BaseException:
         os.close(channel)
         raise
@@ -90,7 +90,8 @@ def start(
             write_maps(launch.id_map, child)
         if launch.uplink is not None:
             attached.append(_attach(launch.uplink, child, user=launch.id_map is not None))
-        message.send(channel, GO_KEEP if keep else GO)
+        if waits_for_word(launch):
+            message.send(channel, GO)
         if launch.fuse:
             _await_stack(launch, groups, Child(child, channel), attached)
     except BaseException:
