@@ -30,6 +30,9 @@ _FORMAT, _DIRECTORY, _BLOCK, _CHARACTER = 0o170000, 0o040000, 0o060000, 0o020000
 _NULL_DEVICE = os.makedev(1, 3)  # Documentation/admin-guide/devices.txt
 # What move_mount(2), mount(2) say where one of the two is a directory and the other is none.
 _OTHER_KIND = (errno.EINVAL, errno.ENOTDIR)
+# What hides a directory. A file is hidden by the host's null device: read-only, as root inside could
+# change its mode for everybody else.
+_EMPTY = ("tmpfs", "tmpfs", mounts.MS_RDONLY, "size=0k,mode=555")
 # Of what is hidden, these are directories; the others are tried as files first.
 _DIRECTORIES = ("/proc/acpi", "/proc/asound", "/proc/scsi", "/sys/firmware")
 
@@ -73,7 +76,6 @@ class Builder:
         how = os.O_RDWR | os.O_NOFOLLOW
         self.null = record_opening(recorder, os.devnull, how, failed)
         recorder.call(_check_null, self.null, failed=failed)
-        self._covers: dict[bool, Slot] = {}  # of a directory, or not
         self.terminal: Slot | None = None
         self.tree = record_tree(recorder, launch, mounter)
         self._mounted = {"": self.tree}
@@ -106,7 +108,7 @@ class Builder:
     def close(self) -> None:
         """Close what is needed no longer: all but the tree, the null device and the terminal."""
         mounted = [slot for path, slot in self._mounted.items() if path]
-        for slot in (*mounted, *self._sources.values(), *self._covers.values()):
+        for slot in (*mounted, *self._sources.values()):
             self._close(slot)
 
     def _open_sources(self, launch: Launch) -> dict[str, Slot]:
@@ -227,8 +229,6 @@ class Builder:
         What is hidden in procfs is looked for in the procfs that we mounted,
         wherever in the tree it may have got to (CVE-2025-31133, -52881).
         """
-        if step.masked and not self._covers:
-            self._make_covers()
         mounted, rest = nearest(self._mounted, step.path)
         done = Label()
 
@@ -247,38 +247,20 @@ class Builder:
         self._close(target)
         self._recorder.mark(done)
 
-    def _make_covers(self) -> None:
-        """Make what hides a directory, and what hides a file.
-
-        That is the host's null device: read-only, as root inside could change its mode for
-        everybody else.
-        """
-        failed = failing("make what hides a part of /proc")
-        made = self._mounter.record_make(
-            self._recorder,
-            "tmpfs",
-            "tmpfs",
-            mounts.MS_RDONLY,
-            "size=0k,mode=555",
-            failed=failed,
-        )
-        self._covers[True] = made
-        self._covers[False] = self._mounter.record_bind(
-            self._recorder, self.null, mounts.MS_RDONLY, directory=False, failed=failed
-        )
-
     def _cover(self, path: str, target: Slot, failed: Handler) -> None:
         """Mount over what ``target`` is open on, be it a directory or not.
 
-        A copy of a mount has its flags: they are asked for once. Which of the two kinds it is the
-        kernel knows: it mounts none on the other.
+        Which of the two it is the kernel knows: it mounts none on the other. Each is made anew: of
+        a mount that is nowhere yet Linux before 6.15 makes no copy.
         """
+        mounter, null = self._mounter, self.null
         expected = path in _DIRECTORIES
-        other = self._covers[not expected]
-        mounter = self._mounter
-        made = mounter.record_bind(
-            self._recorder, self._covers[expected], 0, directory=expected, failed=failed
-        )
+        if expected:
+            made = mounter.record_make(self._recorder, *_EMPTY, failed=failed)
+        else:
+            made = mounter.record_bind(
+                self._recorder, null, mounts.MS_RDONLY, directory=False, failed=failed
+            )
 
         def of_other_kind(values: list[Any], position: int, error: OSError) -> int:
             directory = os.fstat(values[target.at]).st_mode & _FORMAT == _DIRECTORY
@@ -286,7 +268,11 @@ class Builder:
                 return failed(values, position, error)
             os.close(values[made.at])
             try:
-                values[made.at] = mounter.bind(values[other.at], 0, directory=directory)
+                values[made.at] = (
+                    mounter.make(*_EMPTY)
+                    if directory
+                    else mounter.bind(values[null.at], mounts.MS_RDONLY, directory=False)
+                )
                 mounter.attach(values[made.at], values[target.at])
             except OSError as refused:
                 return failed(values, position, refused)
