@@ -30,8 +30,8 @@ _FORMAT, _DIRECTORY, _BLOCK, _CHARACTER = 0o170000, 0o040000, 0o060000, 0o020000
 _NULL_DEVICE = os.makedev(1, 3)  # Documentation/admin-guide/devices.txt
 # What move_mount(2), mount(2) say where one of the two is a directory and the other is none.
 _OTHER_KIND = (errno.EINVAL, errno.ENOTDIR)
-# What hides a directory. A file is hidden by the host's null device: read-only, as root inside could
-# change its mode for everybody else.
+# What hides a directory. A file is hidden by the null device of the host: read-only, as root inside
+# could change its mode for everybody else.
 _EMPTY = ("tmpfs", "tmpfs", mounts.MS_RDONLY, "size=0k,mode=555")
 # Of what is hidden, these are directories; the others are tried as files first.
 _DIRECTORIES = ("/proc/acpi", "/proc/asound", "/proc/scsi", "/sys/firmware")
