@@ -190,7 +190,9 @@ class Relay:
     def _read_signals(self, terminal: RawTerminal) -> None:
         while (number := read_signal(self._signals)) is not None:
             if number == signal.SIGCHLD:
-                self._reap()
+                # It may also be of what runs beside the launch, and later than the launch's own.
+                if self._status is None:
+                    self._reap()
             elif number == signal.SIGWINCH:
                 self._resize()
             elif number == signal.SIGTSTP:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import termios
 import time
 from typing import TYPE_CHECKING
@@ -271,3 +272,29 @@ def test_end_of_file_before_the_start_for_lines(tree: Path) -> None:
         terminal.expect("still")
         terminal.send("\x04")
         assert terminal.wait() == 0, terminal.seen
+
+
+_TWO_ENDS = """
+import os, signal
+from rootgen.linux.process import signal_descriptor
+from rootgen.sandbox.relay import Relay
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
+relay = Relay.__new__(Relay)
+relay._status, relay._signals = None, signal_descriptor([signal.SIGCHLD])
+relay._child = os.fork()
+if relay._child == 0:
+    os._exit(3)
+os.waitid(os.P_PID, relay._child, os.WEXITED | os.WNOWAIT)
+for _ in range(2):
+    relay._read_signals(None)
+    print(relay._status)
+    os.kill(os.getpid(), signal.SIGCHLD)
+"""
+
+
+def test_something_beside_ends_later() -> None:
+    """What fuse-overlayfs or pasta ends with is told like the launch's own end, and is not it."""
+    done = subprocess.run(
+        [sys.executable, "-c", _TWO_ENDS], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout.split() == ["3", "3"], done.stderr
