@@ -14,6 +14,7 @@ from rootgen.linux import message
 from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox import options as option_values
 from rootgen.sandbox.compose import compose_launch
+from rootgen.sandbox.facts import read_process
 from rootgen.sandbox.launch import Root, Upper
 from rootgen.sandbox.root_use import RootUse
 from rootgen.sandbox.serve import CONTROL, PARTS, read_all, refuse, start_launcher
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import NoReturn
 
-    from rootgen.sandbox.facts import Facts
+    from rootgen.sandbox.facts import Facts, Process
     from rootgen.sandbox.launch import Launch
     from rootgen.sandbox.options import Options
     from rootgen.sandbox.serve import Launcher
@@ -36,9 +37,10 @@ _ROOT_CLASSES = {one.__name__: one for one in (Root, Upper, ImageName)}
 def main(launcher: Launcher) -> NoReturn:
     """Take requests from ``CONTROL`` and hand launches to the launcher until nobody asks."""
     composer = Composer(launcher)
+    inbox = message.Inbox()
     while True:
         composer.wait()
-        kind, parts = message.receive_all(CONTROL)
+        kind, parts = inbox.receive(CONTROL)
         if len(parts) != PARTS:
             os._exit(0)
         reply, request, *streams = parts
@@ -64,6 +66,8 @@ class Composer:
         self._poll = select.poll()
         for descriptor in (CONTROL, launcher.socket):
             self._poll.register(descriptor, select.POLLIN)
+        # Read with the first request, whose answer says what went wrong.
+        self._own: Process | None = None
         self._known: tuple[Options, Facts, Launch] | None = None
         self._write = LaunchWriter()
         self._rest = b""
@@ -92,9 +96,16 @@ class Composer:
             self._asked = RunRequest(root, (), options), asked["environ"]
             self._rest = rest
         request, environ = self._asked
+        self._own = self._own or read_process()
 
         def do(ready: RunRequest) -> None:
-            launch = compose_run(ready, environ=environ, terminal=False, compose=self._compose)
+            launch = compose_run(
+                ready,
+                environ=environ,
+                terminal=False,
+                compose=self._compose,
+                process=self._own,
+            )
             use = RootUse(launch.root.use)
             with use:
                 self._hand_on(kind, launch, (reply, streams, use.locks))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rootgen.named import Progress, Tell
     from rootgen.profile.model import ImageConfig
-    from rootgen.sandbox.facts import Facts
+    from rootgen.sandbox.facts import Facts, Process
     from rootgen.sandbox.launch import Launch
 
     Result = TypeVar("Result")
@@ -101,21 +101,20 @@ def compose_run(
     environ: Mapping[str, str] = os.environ,
     terminal: bool = True,
     compose: Compose = compose_launch,
+    process: Process | None = None,
 ) -> Launch:
     """Return the Launch for a request; nothing is done.
 
     ``tell`` is called with what a person should know although it is no
     error; ``environ`` is the caller's environment; without ``terminal`` the
     program gets none, even where the caller is on one; ``compose`` makes the
-    Launch of what was read. Raises LaunchError or UsageError.
+    Launch of what was read, ``process`` is what ``read_process`` said.
+    Raises LaunchError or UsageError.
     """
     root = root_of(request)
     start = request.start or manifest_start(root, tell)
     options = with_defaults(start, request.options)
-    facts = read_facts(root, options, environ)
-    if not terminal:
-        # Its streams are another process's, and may be anything.
-        facts = facts._replace(terminal=False, callers_terminal=True)
+    facts = read_facts(root, options, environ, process, terminal=terminal)
     if facts.submounts and tell is not None:
         more = f" and {len(facts.submounts) - 1} more" if len(facts.submounts) > 1 else ""
         tell(

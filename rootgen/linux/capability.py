@@ -51,7 +51,7 @@ class _Words(ctypes.Structure):
     )
 
 
-_CAPSET = function("capset", ctypes.POINTER(_Header), ctypes.POINTER(_Words))
+_CAPSET = function("capset", ctypes.c_void_p, ctypes.c_void_p)
 
 
 def mask(names: Iterable[str]) -> int:
@@ -75,7 +75,7 @@ def record_all(recorder: Recorder, bits: int, failed: Handler) -> None:
     header = _Header(_VERSION_3, 0)
     low, high = bits & 0xFFFFFFFF, bits >> 32
     words = (_Words * 2)(_Words(low, low, 0), _Words(high, high, 0))
-    recorder.call(_CAPSET, header, words, failed=failed)
+    recorder.call(_CAPSET, ctypes.byref(header), words, failed=failed)
 
 
 def record_bounding(recorder: Recorder, kept: int, failed: Handler) -> None:

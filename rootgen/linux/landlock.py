@@ -61,8 +61,7 @@ def create_ruleset(rights: int, *, scope_abstract_sockets: bool) -> int:
     scoped = _SCOPE_ABSTRACT_UNIX_SOCKET if scope_abstract_sockets else 0
     # struct landlock_ruleset_attr; as short as it can be, for older kernels.
     attributes = pack("=QQQ", rights, 0, scoped) if scoped else pack("=Q", rights)
-    buffer = ctypes.create_string_buffer(attributes, len(attributes))
-    result = system_call(LANDLOCK_CREATE_RULESET, buffer, len(attributes), 0)
+    result = system_call(LANDLOCK_CREATE_RULESET, attributes, len(attributes), 0)
     return check(result, "landlock_create_ruleset")
 
 
@@ -72,7 +71,7 @@ def allow(ruleset: int, place: int, rights: int) -> None:
     Raises OSError: EBADFD for what is on no file system that can be seen (a pipe, a socket), which
     Landlock leaves alone anyway.
     """
-    attributes = ctypes.create_string_buffer(_BENEATH.pack(rights, place), _BENEATH.size)
+    attributes = _BENEATH.pack(rights, place)
     result = system_call(LANDLOCK_ADD_RULE, ruleset, _RULE_PATH_BENEATH, attributes, 0)
     check(result, "landlock_add_rule")
 

@@ -12,6 +12,7 @@ import ctypes
 import errno
 import os
 import sys
+from functools import cache
 
 from rootgen.named import TYPE_CHECKING, NamedTuple
 
@@ -81,6 +82,7 @@ _NUMBERS = {
 }
 
 
+@cache
 def numbers() -> Numbers:
     """Return this machine's numbers; raise OSError(ENOSYS) where we do not know them."""
     machine = os.uname().machine

@@ -18,6 +18,8 @@ from rootgen.linux.libc import call, check, function, last_errno
 from rootgen.named import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rootgen.linux.calls import Handler, Recorder, Slot
 
     _Buffer = ctypes.Array[ctypes.c_char]
@@ -32,6 +34,8 @@ _MSG_NOSIGNAL = 0x4000
 _MSG_CMSG_CLOEXEC = 0x40000000
 LIMIT = 65536
 
+_MSG_DONTWAIT = 0x40
+
 # One cmsghdr (size_t length, int level, int type), then ints, padded to CMSG_SPACE.
 _WORD = ctypes.sizeof(ctypes.c_size_t)
 _CONTROL = Struct("@Nii")
@@ -39,18 +43,25 @@ _DESCRIPTOR = ctypes.sizeof(ctypes.c_int)
 _DESCRIPTORS = 8  # the most that one message of ours carries
 _CONTROL_SPACE = -(-(_CONTROL.size + _DESCRIPTORS * _DESCRIPTOR) // _WORD) * _WORD
 
-
-# struct iovec: base, length. struct user_msghdr: name and its length, iovecs and their number,
-# control and its length, flags. Addresses are plain numbers: what ctypes.cast returns refers to
-# itself, and with it the buffer lives until the garbage collector comes, which here is never.
+# struct user_msghdr (name and its length, iovecs and their number, control and its length, flags),
+# the one iovec (base, length), the control data, and what the message says: all in one piece of
+# memory, and addresses as plain numbers. What ctypes.cast returns refers to itself, and with it a
+# buffer lives until the garbage collector comes, which here is never.
+_HEADER = Struct("@PiPNPNi0N")
 _PART = Struct("@PN")
-_HEADER = Struct("@PiPNPNi")
 _LENGTH = Struct("@N")
 _CONTROL_LENGTH_AT = Struct("@PiPNP").size
+_PART_AT = _HEADER.size
+_CONTROL_AT = _PART_AT + _PART.size
+_DATA_AT = _CONTROL_AT + _CONTROL_SPACE
 
 # struct pollfd (poll(2)): POLLHUP is told whether it is asked for or not, and POLLERR as well.
 _POLL = Struct("@ihh")
 _ASK = function("poll", ctypes.c_void_p, ctypes.c_ulong, ctypes.c_int)
+_SEND = function("send", ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int)
+_SEND_MESSAGE = function("sendmsg", ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
+_RECEIVE = function("recv", ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+_RECEIVE_MESSAGE = function("recvmsg", ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
 
 
 def message_pair() -> tuple[int, int]:
@@ -66,16 +77,16 @@ def message_pair() -> tuple[int, int]:
 
 def send(socket: int, data: bytes, *descriptors: int) -> None:
     """Send one message, with copies of up to eight descriptors; raise OSError."""
-    text = ctypes.create_string_buffer(data, len(data))
-    control = ctypes.create_string_buffer(_CONTROL_SPACE)
-    length = 0
-    if descriptors:
-        length = _CONTROL.size + len(descriptors) * _DESCRIPTOR
-        _CONTROL.pack_into(control, 0, length, _SOL_SOCKET, _SCM_RIGHTS)
-        Struct(f"@{len(descriptors)}i").pack_into(control, _CONTROL.size, *descriptors)
-    part = _part(text)
-    header = _header(part, control, length)
-    check(call("sendmsg", socket, header, _MSG_NOSIGNAL), "sendmsg")
+    if not descriptors:
+        check(_SEND(socket, data, len(data), _MSG_NOSIGNAL), "send")
+        return
+    buffer = ctypes.create_string_buffer(_DATA_AT + len(data))
+    length = _CONTROL.size + len(descriptors) * _DESCRIPTOR
+    _set_up(buffer, length)
+    control = Struct(f"@Nii{len(descriptors)}i")
+    control.pack_into(buffer, _CONTROL_AT, length, _SOL_SOCKET, _SCM_RIGHTS, *descriptors)
+    ctypes.memmove(ctypes.addressof(buffer) + _DATA_AT, data, len(data))
+    check(_SEND_MESSAGE(socket, buffer, _MSG_NOSIGNAL), "sendmsg")
 
 
 def receive(socket: int) -> tuple[bytes, int | None]:
@@ -90,34 +101,69 @@ def receive(socket: int) -> tuple[bytes, int | None]:
 
 def receive_all(socket: int) -> tuple[bytes, tuple[int, ...]]:
     """Return the next message, and all the descriptors that came with it, as ``receive`` does."""
-    # As long as the message is: a buffer of the limit would cost each launch thrice as much
-    # memory as all else that it touches.
-    length = _receiving("recv", socket, 0, 0, _MSG_PEEK | _MSG_TRUNC)
-    text = ctypes.create_string_buffer(max(1, min(length, LIMIT)))
-    control = ctypes.create_string_buffer(_CONTROL_SPACE)
-    part = _part(text)
-    header = _header(part, control, _CONTROL_SPACE)
-    length = _receiving("recvmsg", socket, header, _MSG_CMSG_CLOEXEC)
-    descriptors: tuple[int, ...] = ()
-    (control_length,) = _LENGTH.unpack_from(header, _CONTROL_LENGTH_AT)
-    if control_length >= _CONTROL.size:
-        size, level, kind = _CONTROL.unpack_from(control)
-        if (level, kind) == (_SOL_SOCKET, _SCM_RIGHTS):
-            count = (size - _CONTROL.size) // _DESCRIPTOR
-            descriptors = Struct(f"@{count}i").unpack_from(control, _CONTROL.size)
-    return text.raw[:length], descriptors
+    # As long as the message is: who receives many has an Inbox.
+    length = _receiving(_RECEIVE, socket, 0, 0, _MSG_PEEK | _MSG_TRUNC)
+    return Inbox(min(length, LIMIT)).receive(socket)
 
 
-def _receiving(name: str, socket: int, *arguments: object) -> int:
+class Inbox:
+    """Takes messages one by one into memory that it keeps; for one thread.
+
+    Of that memory only as much is touched as the messages are long.
+    """
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        """Make room for messages of ``limit`` bytes; of longer ones the rest is lost."""
+        self._buffer = ctypes.create_string_buffer(_DATA_AT + max(1, limit))
+        self._data = ctypes.addressof(self._buffer) + _DATA_AT
+
+    def receive(self, socket: int) -> tuple[bytes, tuple[int, ...]]:
+        """Return the next message, and all the descriptors that came with it, as ``receive`` does.
+
+        BlockingIOError where there is none and the socket does not wait.
+        """
+        return self._receive(socket, 0)
+
+    def receive_now(self, socket: int) -> bytes | None:
+        """Return the next message, without descriptors; None where there is none yet."""
+        try:
+            return self._receive(socket, _MSG_DONTWAIT)[0]
+        except BlockingIOError:
+            return None
+
+    def _receive(self, socket: int, flags: int) -> tuple[bytes, tuple[int, ...]]:
+        buffer = self._buffer
+        _set_up(buffer, _CONTROL_SPACE)
+        length = _receiving(_RECEIVE_MESSAGE, socket, buffer, flags | _MSG_CMSG_CLOEXEC)
+        data = ctypes.string_at(self._data, length)
+        (control_length,) = _LENGTH.unpack_from(buffer, _CONTROL_LENGTH_AT)
+        if control_length < _CONTROL.size:
+            return data, ()
+        size, level, kind = _CONTROL.unpack_from(buffer, _CONTROL_AT)
+        if (level, kind) != (_SOL_SOCKET, _SCM_RIGHTS):
+            return data, ()
+        count = (size - _CONTROL.size) // _DESCRIPTOR
+        return data, Struct(f"@{count}i").unpack_from(buffer, _CONTROL_AT + _CONTROL.size)
+
+
+def _set_up(buffer: _Buffer, control_length: int) -> None:
+    """Write the header of a message of one part: what the buffer has behind the control data."""
+    base = ctypes.addressof(buffer)
+    part, control = base + _PART_AT, base + _CONTROL_AT
+    _HEADER.pack_into(buffer, 0, 0, 0, part, 1, control, control_length, 0)
+    _PART.pack_into(buffer, _PART_AT, base + _DATA_AT, len(buffer) - _DATA_AT)
+
+
+def _receiving(function: Callable[..., int], socket: int, *arguments: object) -> int:
     """Call what receives; again where ECONNRESET stands before what is still to be received.
 
     The kernel tells it once, and first, where the other end closed without
     reading all that was sent to it (net/unix/af_unix.c, unix_release_sock).
     """
-    result = call(name, socket, *arguments)
+    result = function(socket, *arguments)
     if result == -1 and last_errno() == errno.ECONNRESET:
-        result = call(name, socket, *arguments)
-    return check(result, name)
+        result = function(socket, *arguments)
+    return check(result, "recvmsg")
 
 
 def has_hung_up(socket: int) -> bool:
@@ -133,15 +179,3 @@ def record_hang_up(recorder: Recorder, socket: int, failed: Handler) -> Slot:
     asked = ctypes.create_string_buffer(_POLL.pack(socket, 0, 0), _POLL.size)
     recorder.call(_ASK, asked, 1, 0, into=told, failed=failed)
     return told
-
-
-def _part(text: _Buffer) -> _Buffer:
-    """Return the iovec of a buffer, which the caller keeps."""
-    return ctypes.create_string_buffer(_PART.pack(ctypes.addressof(text), len(text)), _PART.size)
-
-
-def _header(part: _Buffer, control: _Buffer, control_length: int) -> _Buffer:
-    """Return the header of a message of one part; the caller keeps what it leads to."""
-    place = ctypes.addressof(control) if control_length else 0
-    packed = _HEADER.pack(0, 0, ctypes.addressof(part), 1, place, control_length, 0)
-    return ctypes.create_string_buffer(packed, _HEADER.size)

@@ -90,40 +90,82 @@ class Facts(NamedTuple):
     fuse: str = ""
 
 
-def read_facts(root: Root, options: Options, environ: Mapping[str, str]) -> Facts:
-    """Read what a launch of ``root`` depends on; raise LaunchError."""
+class Process(NamedTuple):
+    """What this process is and may do, and the kernel with it: the part of Facts that stays."""
+
+    capabilities: int
+    privileged: bool
+    all_ids: bool
+    setgroups: bool
+    machine: Machine
+    landlock: int
+    rlimits: Mapping[str, Pair]
+    time_namespaces: bool
+
+
+def read_process() -> Process:
+    """Read what stays as long as this process does not change it; raise LaunchError."""
+    effective = capability.effective()
+    return Process(
+        effective,
+        is_privileged(effective),
+        in_initial_user_namespace(),
+        may_set_groups(),
+        read_machine(),
+        landlock.version(),
+        read_rlimits(),
+        _may_set_clocks(),
+    )
+
+
+def read_facts(
+    root: Root,
+    options: Options,
+    environ: Mapping[str, str],
+    process: Process | None = None,
+    *,
+    terminal: bool = True,
+) -> Facts:
+    """Read what a launch of ``root`` depends on; raise LaunchError.
+
+    ``process`` is what ``read_process`` said, for who launches more than once. Without
+    ``terminal`` the program's streams are another process's, and may be anything.
+    """
+    process = process or read_process()
     with Reading(root) as reading:
         accounts = read_accounts(reading)
         # In a stack they are made in the upper directory: nothing of them is left.
         missing = () if root.stacked else tuple(name for name in TOP if not reading.has(name))
         wants_id = _is_empty_file(reading, MACHINE_ID)
         wants_zone = _is_empty_file(reading, LOCALTIME) and os.path.isfile(LOCALTIME)
-    terminal = os.isatty(0) and os.isatty(1)
-    effective = capability.effective()
-    privileged = is_privileged(effective)
-    all_ids = in_initial_user_namespace()
+    # Of another process's nothing is known.
+    callers_terminal = not terminal
+    if terminal:
+        terminal = os.isatty(0) and os.isatty(1)
+        callers_terminal = not terminal and any(map(os.isatty, (0, 1, 2)))
+    privileged = process.privileged
     return Facts(
         root=absolute(root),
         caller=read_caller(privileged=privileged),
         privileged=privileged,
-        all_ids=all_ids,
-        device_nodes=privileged and all_ids and bool(effective & capability.mask(["MKNOD"])),
-        setgroups=may_set_groups(),
-        capabilities=effective,
+        all_ids=process.all_ids,
+        device_nodes=privileged and process.all_ids and _may_make(process.capabilities),
+        setgroups=process.setgroups,
+        capabilities=process.capabilities,
         environ=environ,
         accounts=accounts,
         terminal=terminal,
-        machine=read_machine(),
-        callers_terminal=not terminal and any(map(os.isatty, (0, 1, 2))),
+        machine=process.machine,
+        callers_terminal=callers_terminal,
         profile=_read_profile(options.seccomp),
-        landlock=landlock.version(),
+        landlock=process.landlock,
         interpreters=_read_interpreters(),
         missing=missing,
         directories=_directories([bind.source for bind in options.binds]),
         limits=_read_limits(options, privileged=privileged) if wants_groups(options) else None,
-        rlimits=read_rlimits(),
+        rlimits=process.rlimits,
         uplinks=_read_uplinks(environ) if options.network not in ("none", "host") else (),
-        time_namespaces=_may_set_clocks(),
+        time_namespaces=process.time_namespaces,
         resolver=_read_resolver() if options.network != "none" else "",
         devices=_read_devices(options) if options.devices else (),
         submounts=_submounts(root) if root.stacked else (),
@@ -131,6 +173,11 @@ def read_facts(root: Root, options: Options, environ: Mapping[str, str]) -> Fact
         localtime=LOCALTIME if wants_zone else "",
         fuse=_find_program(FUSE_OVERLAYFS, environ) if _may_be_fuse(root) else "",
     )
+
+
+def _may_make(capabilities: int) -> bool:
+    """Say whether devices may be made with these capabilities."""
+    return bool(capabilities & capability.mask(["MKNOD"]))
 
 
 def read_machine() -> Machine:

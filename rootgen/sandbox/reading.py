@@ -73,7 +73,10 @@ class Reading:
     def has(self, name: str) -> bool:
         """Say whether the root has this name at its top, be it a link. Raises LaunchError."""
         try:
-            os.close(self._look_up([name]))
+            if len(self._layers) == 1:
+                os.stat(name, dir_fd=self._layers[0], follow_symlinks=False)
+            else:
+                os.close(self._look_up([name]))
         except OSError as error:
             if error.errno in _ABSENT:
                 return False

@@ -16,7 +16,6 @@ import os
 import select
 import signal
 import time
-from contextlib import ExitStack
 
 from rootgen.errors import LaunchError, RootgenError
 from rootgen.linux import message, process
@@ -108,6 +107,7 @@ class Server:
     def __init__(self, control: int) -> None:
         """Take the socket of the launches."""
         self._control = control
+        self._inbox = message.Inbox()
         self._read = LaunchReader()
         self._prepared: tuple[Launch, Prepared] | None = None
         self._running: dict[int, _Running] = {}  # by the child's process id
@@ -149,7 +149,7 @@ class Server:
 
     def _take_request(self) -> bool:
         """Start what is asked for; return false where nobody asks any longer."""
-        kind, parts = message.receive_all(self._control)
+        kind, parts = self._inbox.receive(self._control)
         if len(parts) < PARTS:
             return False
         reply, request, *streams = parts[:PARTS]
@@ -172,11 +172,15 @@ class Server:
         self, reply: int, launch: Launch, use: RootUse, streams: tuple[int, int, int]
     ) -> _Running:
         groups = Groups(launch.limits)
-        with Undoing(launch), ExitStack() as held:
-            held.enter_context(use)
-            held.enter_context(groups)
-            child = start(self._prepare(launch), groups, (), streams)
-            held.pop_all()  # from now on until its end
+        with Undoing(launch):
+            use.__enter__()
+            try:
+                groups.__enter__()
+                child = start(self._prepare(launch), groups, (), streams)
+            except BaseException:
+                groups.__exit__(None, None, None)
+                use.__exit__()
+                raise
         running = _Running(launch, groups, child, reply, use)
         self._running[child.process] = running
         return running

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import select
 import signal
 
 from rootgen.errors import LaunchError, NotFoundError, RootgenError
@@ -41,6 +40,8 @@ _CLONE_FLAGS = {
 _HELPER_OUTPUT_LIMIT = 4096
 _FORMAT, _DIRECTORY = 0o170000, 0o040000  # S_IFMT, S_IFDIR; importing stat costs a millisecond
 _STREAM_NAMES = ("standard input", "standard output", "standard error")
+
+_inbox = message.Inbox()
 
 
 class Child(NamedTuple):
@@ -159,7 +160,7 @@ def _attach(uplink: Uplink, child: int, *, user: bool) -> Attached:
 
 def next_message(channel: int) -> tuple[bytes, tuple[int, ...]]:
     """Return what process 1 tells next and the descriptors that came with it; empty at its end."""
-    return message.receive_all(channel)
+    return _inbox.receive(channel)
 
 
 def error_told(launch: Launch, channel: int, told: bytes = b"") -> RootgenError | None:
@@ -168,22 +169,16 @@ def error_told(launch: Launch, channel: int, told: bytes = b"") -> RootgenError 
     ``told`` is what was received before.
     """
     error = unpack_error(told)
-    while error is None and _has_message(channel):
-        told = next_message(channel)[0]
-        if not told:
+    while error is None:
+        more = _inbox.receive_now(channel)
+        if not more:
             return None
-        error = unpack_error(told)
+        error = unpack_error(more)
     if isinstance(error, NotFoundError) and not error.hint:
         from rootgen.sandbox.nearest import nearest_hint
 
         error.hint = nearest_hint(launch)
     return error
-
-
-def _has_message(channel: int) -> bool:
-    poll = select.poll()
-    poll.register(channel, select.POLLIN)
-    return bool(poll.poll(0))
 
 
 def _clone(launch: Launch) -> int:
