@@ -148,7 +148,7 @@ class Launched:
         self._answers = -1
 
     def _receive(self) -> bytes:
-        told = message.receive(self._answers)[0]
+        told = message.read(self._answers)
         if told.startswith((STARTED, ENDED)):
             return told
         self.close()

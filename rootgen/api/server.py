@@ -1,41 +1,38 @@
-"""The launch server of the Python API: started on first use, asked over a socket, ends with us.
+"""The launch server of the Python API: started on first use, given launches, ends with us.
 
 ``sandbox.serve`` says why there is one. It is a small process of its own
 (a fresh Python, 20 ms once), not a fork: nothing of the caller's memory,
-threads or descriptors is in it, and it is no child of the caller.
+threads or descriptors is in it, and it is no child of the caller. The Launch is made here, of what
+the machine and the root say now.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import threading
 
-from rootgen.api.run import ImageName, root_of
+from rootgen.api.run import compose_run, on_root
 from rootgen.errors import LaunchError
 from rootgen.linux import message
 from rootgen.named import TYPE_CHECKING
-from rootgen.sandbox.facts import absolute
-from rootgen.sandbox.options import NO_SECCOMP
-from rootgen.sandbox.serve import ANNOUNCED, CONTROL, QUIET
+from rootgen.sandbox.compose import compose_launch
+from rootgen.sandbox.facts import read_process
+from rootgen.sandbox.root_use import RootUse
+from rootgen.sandbox.serve import ANNOUNCED, CONTROL, IN_MESSAGE, QUIET
 from rootgen.sandbox.signals import CAUGHT
-from rootgen.sandbox.stored import to_json
+from rootgen.sandbox.stored_launch import LaunchWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from rootgen.api.run import RunRequest
-    from rootgen.sandbox.launch import Root
+    from rootgen.sandbox.facts import Facts, Process
+    from rootgen.sandbox.launch import Launch
     from rootgen.sandbox.options import Options
 
-    _Asked = tuple[Root | ImageName, Options, dict[str, str]]
-
-# The launcher is forked before what composes is imported: it is to be small.
 _CODE = (
-    "import sys; sys.path.insert(0, sys.argv[1]); "
-    "from rootgen.sandbox.serve import begin; launcher = begin(); "
-    "from rootgen.api.composer import main; main(launcher)"
+    "import sys; sys.path.insert(0, sys.argv[1]); from rootgen.sandbox.serve import begin; begin()"
 )
 
 
@@ -46,6 +43,14 @@ class _Connection:
         self.lock = threading.Lock()
         self.control = -1
         self.identity = (-1, -1)
+        self._own: tuple[tuple[int, int], Process] | None = None
+
+    def own(self) -> Process:
+        """Return what this process is, and its server with it; read once for each user it is."""
+        identity, known = _identity(), self._own
+        if known is None or known[0] != identity:
+            known = self._own = identity, read_process()
+        return known[1]
 
     def forget(self) -> None:
         """Close the socket; the server then ends what runs, and itself."""
@@ -56,29 +61,37 @@ class _Connection:
     def after_fork(self) -> None:
         """Leave the parent's server to the parent."""
         self.lock = threading.Lock()
+        self._own = None
         self.forget()
 
 
-class _Writer:
-    """Writes requests; one that differs from the last in nothing but the command costs little."""
+def _identity() -> tuple[int, int]:
+    return os.geteuid(), os.getegid()
+
+
+class _Composer:
+    """Makes Launches; one that differs from the last in nothing but the command costs little.
+
+    A test suite launches hundreds of times with the same options, and
+    composing takes as long as reading the facts, which is done each time. From any thread: what is
+    remembered is one value, of which the next is not made but taken.
+    """
 
     def __init__(self) -> None:
-        # Both at once: requests come from any thread.
-        self._last: tuple[_Asked | None, bytes] = (None, b"")
+        """Begin with nothing composed."""
+        self._known: tuple[Options, Facts, Launch] | None = None
 
-    def __call__(self, command: tuple[str, ...], asked: _Asked) -> bytes:
-        """Return the command on a line, and then the root, the options and the environment."""
-        before, rest = self._last
-        if asked != before:
-            root, options, environ = asked
-            words = {"root": to_json(root), "options": to_json(options), "environ": environ}
-            rest = json.dumps(words).encode()
-            self._last = asked, rest
-        return json.dumps(command).encode() + b"\n" + rest
+    def __call__(self, command: Sequence[str], options: Options, facts: Facts) -> Launch:
+        """Return what ``compose_launch`` does."""
+        known = self._known
+        if known is None or known[:2] != (options, facts):
+            known = self._known = options, facts, compose_launch(command, options, facts)
+        return known[2]._replace(command=tuple(command))
 
 
 _connection = _Connection()
-_writer = _Writer()
+_compose = _Composer()
+_write = LaunchWriter()
 os.register_at_fork(after_in_child=_connection.after_fork)
 
 
@@ -93,51 +106,63 @@ def ask(
 
     Closing that socket kills the launch. ``announced`` asks for an answer
     when the program has started, before the one of its end. Raises LaunchError where there is
-    no server to be had.
+    no server to be had, and what ``compose_run`` does.
     """
-    root, options = _absolute_root(request), _absolute_options(request.options)
-    data = _writer(request.command, (root, options, dict(environ)))
+
+    def do(ready: RunRequest) -> int:
+        launch = compose_run(
+            ready,
+            environ=environ,
+            terminal=False,
+            compose=_compose,
+            process=_connection.own(),
+        )
+        use = RootUse(launch.root.use)
+        with use:
+            answers = _hand_on(launch, streams, use.locks, announced=announced)
+            use.hand_over()
+        return answers
+
+    return on_root(request, do)
+
+
+def _hand_on(
+    launch: Launch, streams: tuple[int, int, int], locks: tuple[int, ...], *, announced: bool
+) -> int:
+    data = _write(launch)
+    kind = ANNOUNCED if announced else QUIET
     ours, theirs = message.message_pair()
-    written = os.memfd_create("rootgen-request")
     try:
-        os.write(written, data)
-        _send(ANNOUNCED if announced else QUIET, (theirs, written, *streams))
+        if len(data) <= IN_MESSAGE:
+            _send(kind + data, (theirs, *streams, *locks))
+        else:
+            _send_as_file(kind, data, (theirs, *streams), locks)
     except BaseException:
         os.close(ours)
         raise
     finally:
         os.close(theirs)
-        os.close(written)
     return ours
 
 
-def _absolute_root(request: RunRequest) -> Root | ImageName:
-    """Return the root without a path that is relative to the caller's directory."""
-    root = request.root
-    if not isinstance(root, ImageName):
-        return absolute(root_of(request))
-    if root.store:
-        return root._replace(store=os.path.abspath(root.store))
-    from rootgen.api.images import default_store
-
-    return root._replace(store=os.path.abspath(default_store(os.environ)))
+def _send_as_file(kind: bytes, data: bytes, parts: tuple[int, ...], locks: tuple[int, ...]) -> None:
+    written = os.memfd_create("rootgen-launch")
+    try:
+        with open(written, "wb", closefd=False) as file:
+            file.write(data)
+        _send(kind, (*parts, written, *locks))
+    finally:
+        os.close(written)
 
 
-def _absolute_options(options: Options) -> Options:
-    """Return the options without a path that is relative to the caller's directory."""
-    if options.seccomp in ("", NO_SECCOMP):
-        return options
-    return options._replace(seccomp=os.path.abspath(options.seccomp))
-
-
-def _send(kind: bytes, parts: tuple[int, ...]) -> None:
-    """Send a request to the server, which is started where there is none (any longer)."""
+def _send(text: bytes, parts: tuple[int, ...]) -> None:
+    """Send a launch to the server, which is started where there is none (any longer)."""
     with _connection.lock:
         # It has the credentials that we had when it began.
-        identity = (os.geteuid(), os.getegid())
+        identity = _identity()
         if _connection.control >= 0 and _connection.identity == identity:
             try:
-                message.send(_connection.control, kind, *parts)
+                message.send(_connection.control, text, *parts)
             except (BrokenPipeError, ConnectionResetError):
                 _connection.forget()
             else:
@@ -146,7 +171,7 @@ def _send(kind: bytes, parts: tuple[int, ...]) -> None:
         _connection.control = _start_server()
         _connection.identity = identity
         try:
-            message.send(_connection.control, kind, *parts)
+            message.send(_connection.control, text, *parts)
         except OSError as error:
             raise LaunchError(f"the launch server did not start: {error.strerror}") from error
 
@@ -165,7 +190,8 @@ def _start_server() -> int:
         first = os.posix_spawn(
             sys.executable,
             command,
-            os.environ,
+            # Each launch would look up anew what it is the first to call.
+            {**os.environ, "LD_BIND_NOW": "1"},
             file_actions=actions,
             # What is typed at the caller's terminal is for the caller.
             setsid=True,

@@ -18,8 +18,6 @@ from rootgen.linux.libc import call, check, function, last_errno
 from rootgen.named import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rootgen.linux.calls import Handler, Recorder, Slot
 
     _Buffer = ctypes.Array[ctypes.c_char]
@@ -28,8 +26,6 @@ _AF_UNIX = 1
 _SOCK_SEQPACKET = 5
 _SOL_SOCKET = 1
 _SCM_RIGHTS = 1
-_MSG_PEEK = 0x2
-_MSG_TRUNC = 0x20
 _MSG_NOSIGNAL = 0x4000
 _MSG_CMSG_CLOEXEC = 0x40000000
 LIMIT = 65536
@@ -60,7 +56,6 @@ _POLL = Struct("@ihh")
 _ASK = function("poll", ctypes.c_void_p, ctypes.c_ulong, ctypes.c_int)
 _SEND = function("send", ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int)
 _SEND_MESSAGE = function("sendmsg", ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
-_RECEIVE = function("recv", ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
 _RECEIVE_MESSAGE = function("recvmsg", ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
 
 
@@ -89,27 +84,24 @@ def send(socket: int, data: bytes, *descriptors: int) -> None:
     check(_SEND_MESSAGE(socket, buffer, _MSG_NOSIGNAL), "sendmsg")
 
 
-def receive(socket: int) -> tuple[bytes, int | None]:
-    """Return the next message, and the descriptor that came with it (close-on-exec).
+def read(socket: int) -> bytes:
+    """Return the next message, whatever descriptors come with it: they are lost.
 
-    At the end (nobody holds the other socket any longer) the message is
-    empty. A signal that a handler was set for interrupts it: InterruptedError.
+    At the end (nobody holds the other socket any longer) it is empty. Of more than 64 KiB the rest
+    is lost. Raises OSError.
     """
-    data, descriptors = receive_all(socket)
-    return data, descriptors[0] if descriptors else None
-
-
-def receive_all(socket: int) -> tuple[bytes, tuple[int, ...]]:
-    """Return the next message, and all the descriptors that came with it, as ``receive`` does."""
-    # As long as the message is: who receives many has an Inbox.
-    length = _receiving(_RECEIVE, socket, 0, 0, _MSG_PEEK | _MSG_TRUNC)
-    return Inbox(min(length, LIMIT)).receive(socket)
+    try:
+        return os.read(socket, LIMIT)
+    except ConnectionResetError:
+        return os.read(socket, LIMIT)  # as in an Inbox
 
 
 class Inbox:
-    """Takes messages one by one into memory that it keeps; for one thread.
+    """Takes messages and what descriptors come with them; for one thread.
 
-    Of that memory only as much is touched as the messages are long.
+    The memory is made once, and only as much of it is touched as the messages are long. At the end
+    (nobody holds the other socket any longer) a message is empty. A signal that a handler was set
+    for interrupts: InterruptedError.
     """
 
     def __init__(self, limit: int = LIMIT) -> None:
@@ -118,9 +110,9 @@ class Inbox:
         self._data = ctypes.addressof(self._buffer) + _DATA_AT
 
     def receive(self, socket: int) -> tuple[bytes, tuple[int, ...]]:
-        """Return the next message, and all the descriptors that came with it, as ``receive`` does.
+        """Return the next message, and the descriptors that came with it (close-on-exec).
 
-        BlockingIOError where there is none and the socket does not wait.
+        Raises OSError.
         """
         return self._receive(socket, 0)
 
@@ -134,7 +126,12 @@ class Inbox:
     def _receive(self, socket: int, flags: int) -> tuple[bytes, tuple[int, ...]]:
         buffer = self._buffer
         _set_up(buffer, _CONTROL_SPACE)
-        length = _receiving(_RECEIVE_MESSAGE, socket, buffer, flags | _MSG_CMSG_CLOEXEC)
+        length = _RECEIVE_MESSAGE(socket, buffer, flags | _MSG_CMSG_CLOEXEC)
+        if length == -1 and last_errno() == errno.ECONNRESET:
+            # The kernel tells it once, and before what is still to be received, where the other
+            # end closed without reading all that it was sent (af_unix.c, unix_release_sock).
+            length = _RECEIVE_MESSAGE(socket, buffer, flags | _MSG_CMSG_CLOEXEC)
+        check(length, "recvmsg")
         data = ctypes.string_at(self._data, length)
         (control_length,) = _LENGTH.unpack_from(buffer, _CONTROL_LENGTH_AT)
         if control_length < _CONTROL.size:
@@ -152,18 +149,6 @@ def _set_up(buffer: _Buffer, control_length: int) -> None:
     part, control = base + _PART_AT, base + _CONTROL_AT
     _HEADER.pack_into(buffer, 0, 0, 0, part, 1, control, control_length, 0)
     _PART.pack_into(buffer, _PART_AT, base + _DATA_AT, len(buffer) - _DATA_AT)
-
-
-def _receiving(function: Callable[..., int], socket: int, *arguments: object) -> int:
-    """Call what receives; again where ECONNRESET stands before what is still to be received.
-
-    The kernel tells it once, and first, where the other end closed without
-    reading all that was sent to it (net/unix/af_unix.c, unix_release_sock).
-    """
-    result = function(socket, *arguments)
-    if result == -1 and last_errno() == errno.ECONNRESET:
-        result = function(socket, *arguments)
-    return check(result, "recvmsg")
 
 
 def has_hung_up(socket: int) -> bool:

@@ -16,6 +16,7 @@ from rootgen.linux.libc import (
     last_errno,
     system_call,
 )
+from rootgen.linux.signal_set import signal_set
 from rootgen.named import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -51,7 +52,6 @@ _PRCTL = function("prctl", ctypes.c_int, _LONG, _LONG, _LONG, _LONG)
 _CLOSE_RANGE_CLOEXEC = 4
 _LAST = 0xFFFFFFFF
 
-_SIGSET_BYTES = 128  # sigset_t of glibc and musl: 1024 bits
 _SIGINFO_BYTES = 128  # struct signalfd_siginfo
 
 
@@ -233,14 +233,8 @@ def signal_descriptor(numbers: Iterable[int]) -> int:
 
     It is close-on-exec and does not block. Raises OSError.
     """
-    # sigset_t is an array of unsigned long, in glibc as in musl.
-    mask = (ctypes.c_ulong * (_SIGSET_BYTES // ctypes.sizeof(ctypes.c_ulong)))()
-    width = 8 * ctypes.sizeof(ctypes.c_ulong)
-    for number in numbers:
-        word, bit = divmod(number - 1, width)
-        mask[word] |= 1 << bit
     flags = os.O_CLOEXEC | os.O_NONBLOCK  # SFD_CLOEXEC and SFD_NONBLOCK are the same bits
-    return check(call("signalfd", -1, mask, flags), "signalfd")
+    return check(call("signalfd", -1, signal_set(numbers), flags), "signalfd")
 
 
 def read_signal(descriptor: int) -> int | None:

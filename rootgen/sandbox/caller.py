@@ -11,8 +11,6 @@ from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sandbox.id_map import Caller, choose_id_map
 
 if TYPE_CHECKING:
-    from typing import BinaryIO
-
     from rootgen.sandbox.id_map import Range
     from rootgen.sandbox.launch import IdMap
 
@@ -106,17 +104,24 @@ def _has_all(bits: int, names: tuple[str, ...]) -> bool:
 def read_host(path: str) -> bytes:
     """Return a file of the host, at most 4 MiB of it; nothing where there is none."""
     try:
-        with open(path, "rb") as file:
-            return read_bounded(file)
+        return read_bounded(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
     except FileNotFoundError:
         return b""
     except OSError as error:
         raise LaunchError(f"{path}: {error.strerror}") from error
 
 
-def read_bounded(file: BinaryIO) -> bytes:
-    """Read at most 4 MiB, in pieces: read(LIMIT) maps all the memory first."""
+def read_bounded(opened: int, limit: int = _FILE_LIMIT, *, line: bool = False) -> bytes:
+    """Return what a descriptor, which is closed then, has: ``limit`` bytes, or its first line.
+
+    In pieces: to read as much as the limit maps all the memory first. Raises OSError.
+    """
     data = b""
-    while len(data) < _FILE_LIMIT and (more := file.read(_PIECE)):
-        data += more
-    return data[:_FILE_LIMIT]
+    try:
+        while len(data) < limit and (more := os.read(opened, _PIECE)):
+            data += more
+            if line and b"\n" in more:
+                return data[:limit].partition(b"\n")[0]
+    finally:
+        os.close(opened)
+    return data[:limit]

@@ -61,6 +61,8 @@ class Groups:
 
     def out_of_memory(self) -> int:
         """Return how many processes of ours the kernel killed because of the memory limit."""
+        if not self._limits:
+            return 0
         from rootgen.sandbox.cgroup_file import read_lines
 
         killed = 0

@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+from functools import reduce
 
 from rootgen.linux import landlock, seccomp
 from rootgen.linux.calls import Recorder, perform
 from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.place import failure
+from rootgen.sandbox.seccomp.bpf import join
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from rootgen.sandbox.seccomp.filter import Filter
 
 _STREAMS = (0, 1, 2)
+# The devices of file systems that Landlock is known not to look after: the one of all pipes.
+_unseen: set[int] = set()
 _FORMAT, _DIRECTORY, _SOCKET = 0o170000, 0o040000, 0o140000
 
 
@@ -53,7 +57,10 @@ def open_domain(wanted: Landlock, streams: Iterable[int] = _STREAMS) -> int | No
 
 def _allow_stream(ruleset: int, stream: int, rights: int) -> None:
     try:
-        kind = os.fstat(stream).st_mode & _FORMAT
+        facts = os.fstat(stream)
+        if facts.st_dev in _unseen:
+            return
+        kind = facts.st_mode & _FORMAT
         access = fcntl.fcntl(stream, fcntl.F_GETFL) & os.O_ACCMODE
     except OSError as error:
         if error.errno == errno.EBADF:  # the caller had it closed
@@ -66,7 +73,8 @@ def _allow_stream(ruleset: int, stream: int, rights: int) -> None:
         allowed |= landlock.READ_FILE
     if access != os.O_RDONLY:
         allowed |= landlock.WRITE_FILE | landlock.TRUNCATE
-    _allow(ruleset, stream, allowed & rights)
+    if not _allow(ruleset, stream, allowed & rights):
+        _unseen.add(facts.st_dev)
 
 
 def _allow_interpreter(ruleset: int, path: str, rights: int) -> None:
@@ -78,12 +86,15 @@ def _allow_interpreter(ruleset: int, path: str, rights: int) -> None:
     os.close(place)
 
 
-def _allow(ruleset: int, place: int, rights: int) -> None:
+def _allow(ruleset: int, place: int, rights: int) -> bool:
+    """Say whether it is on a file system that Landlock looks after: not a pipe, a socket."""
     try:
         landlock.allow(ruleset, place, rights)
     except OSError as error:
-        if error.errno != errno.EBADFD:  # a pipe: nothing that Landlock looks after
+        if error.errno != errno.EBADFD:
             raise
+        return False
+    return True
 
 
 def record_domain(recorder: Recorder, domain: int, wanted: Landlock) -> None:
@@ -109,10 +120,17 @@ def record_filters(recorder: Recorder, filters: Iterable[Filter], *, late: bool)
     runc, for whom that is optional, has to do it before it drops its own.
     What is recorded raises LaunchError.
     """
-    for one in filters:
-        if one.late == late:
-            flags = sum({seccomp.FLAGS[name] for name in one.flags})
-            seccomp.record_filter(recorder, one.program, flags, _filter_failed(one.name))
+    wanted = [one for one in filters if one.late == late]
+    if len({one.flags for one in wanted}) == 1:
+        wanted = [reduce(_joined, wanted)]
+    for one in wanted:
+        flags = sum({seccomp.FLAGS[name] for name in one.flags})
+        seccomp.record_filter(recorder, one.program, flags, _filter_failed(one.name))
+
+
+def _joined(first: Filter, second: Filter) -> Filter:
+    name = f"{first.name}, {second.name}"
+    return second._replace(name=name, program=join(first.program, second.program))
 
 
 def install_filters(filters: Iterable[Filter], *, late: bool) -> None:

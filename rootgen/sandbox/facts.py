@@ -243,8 +243,7 @@ def _content(place: int, limit: int, *, line: bool) -> bytes | None:
         if os.fstat(place).st_mode & _FORMAT != _REGULAR:
             return None
         descriptor = os.open(descriptor_path(place), os.O_RDONLY | os.O_CLOEXEC)
-        with open(descriptor, "rb") as file:
-            return file.readline(limit).removesuffix(b"\n") if line else file.read(limit)
+        return read_bounded(descriptor, limit, line=line)
     finally:
         os.close(place)
 
@@ -327,8 +326,7 @@ def _read_in_tree(reading: Reading, name: str) -> tuple[bytes | None, str]:
         if os.fstat(place).st_mode & _FORMAT != _REGULAR:
             return None, "not a regular file"
         descriptor = os.open(descriptor_path(place), os.O_RDONLY | os.O_CLOEXEC)
-        with open(descriptor, "rb") as file:
-            return read_bounded(file), ""
+        return read_bounded(descriptor), ""
     except OSError as error:
         return None, error.strerror or str(error)
     finally:

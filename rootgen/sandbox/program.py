@@ -9,6 +9,7 @@ import signal
 from rootgen.errors import LaunchError, NotExecutableError
 from rootgen.linux.calls import perform
 from rootgen.linux.path import open_in_root
+from rootgen.linux.spawn import Terminal, prepare_spawn, spawn, strings
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sandbox.command import LookCloserError, find_program, record_look
 from rootgen.sandbox.confine import install_filters
@@ -22,26 +23,38 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from rootgen.linux.calls import Program
+    from rootgen.linux.spawn import Spawn
     from rootgen.sandbox.launch import Launch
-
-    Actions = list[tuple[int, ...] | tuple[int, int, str, int, int]]
 
 
 class Start(NamedTuple):
-    """How a program is started, prepared: the look at it, its environment and its limits.
+    """How a program is started, prepared: the look at it, its start and its limits.
 
     ``limits`` are as ``resource.setrlimit`` takes them; None where process 1 cannot have the same.
     """
 
     look: Program
-    environment: dict[str, str]
+    spawn: Spawn
     limits: tuple[tuple[int, tuple[int, int]], ...] | None
 
 
 def prepare_start(launch: Launch) -> Start:
-    """Prepare what can be before there is a process 1."""
+    """Prepare what can be before there is a process 1; raise NotExecutableError."""
     limits = None if _has_its_own(launch) else numbers_of(launch.rlimits)
-    return Start(record_look(launch.command[0]), dict(launch.environment), limits)
+    try:
+        start = prepare_spawn(launch.command, dict(launch.environment).items(), IGNORED_BY_PYTHON)
+    except ValueError as error:
+        raise NotExecutableError(f"{launch.command[0]}: {error}") from error
+    return Start(record_look(launch.command[0]), start, limits)
+
+
+def with_command(start: Start, launch: Launch) -> Start:
+    """Return the start for a launch that differs in the arguments; raise NotExecutableError."""
+    try:
+        arguments = strings(launch.command)
+    except ValueError as error:
+        raise NotExecutableError(f"{launch.command[0]}: {error}") from error
+    return start._replace(spawn=start.spawn._replace(arguments=arguments))
 
 
 def start_program(launch: Launch, start: Start, mask: Iterable[int], terminal: int | None) -> int:
@@ -61,19 +74,9 @@ def start_program(launch: Launch, start: Start, mask: Iterable[int], terminal: i
             program = _fork_program(launch, mask, terminal)
         else:
             _limit(launch, start.limits)
-            program = os.posix_spawn(
-                path,
-                launch.command,
-                start.environment,
-                file_actions=_terminal_actions(terminal),
-                setsid=True,
-                setsigmask=mask,
-                setsigdef=IGNORED_BY_PYTHON,
-            )
+            program = spawn(start.spawn, path, mask, _terminal(terminal))
     except OSError as error:
         raise NotExecutableError(f"{path}: {error.strerror}") from error
-    except ValueError as error:  # a NUL in an argument or in the environment
-        raise NotExecutableError(f"{path}: {error}") from error
     os.chdir("/")
     return program
 
@@ -149,7 +152,7 @@ def become_program(launch: Launch, mask: Iterable[int], terminal: int | None) ->
 
 
 def _take_terminal(terminal: int) -> None:
-    """Do what ``_terminal_actions`` has posix_spawn(3) do."""
+    """Do what ``linux.spawn`` has posix_spawn(3) do with a ``Terminal``."""
     opened = os.open(os.ttyname(terminal), os.O_RDWR)
     streams = (0, 1, 2) if os.isatty(2) else (0, 1)
     for stream in streams:
@@ -164,18 +167,14 @@ def _find(launch: Launch) -> tuple[str, dict[str, str]]:
     return find_program(launch.command[0], environment.get("PATH", ""), directory), environment
 
 
-def _terminal_actions(terminal: int | None) -> Actions:
-    """Return how the terminal becomes the program's streams, and its session's own.
+def _terminal(terminal: int | None) -> Terminal | None:
+    """Return how the terminal becomes the program's streams.
 
-    The first terminal that the leader of a session opens is the session's
-    (ioctl_tty(2), TIOCSCTTY). A standard error that is no terminal stays
-    what it is: a file, a pipe.
+    A standard error that is no terminal stays what it is: a file, a pipe.
     """
     if terminal is None:
-        return []
-    opened = (os.POSIX_SPAWN_OPEN, 0, os.ttyname(terminal), os.O_RDWR, 0)
-    streams = (1, 2) if os.isatty(2) else (1,)
-    return [opened, *((os.POSIX_SPAWN_DUP2, 0, stream) for stream in streams)]
+        return None
+    return Terminal(os.ttyname(terminal), (1, 2) if os.isatty(2) else (1,))
 
 
 def _enter_directory(path: str) -> str:

@@ -1,12 +1,11 @@
-"""The launch server: processes that start launches for another, which need not be fit to.
+"""The launch server: a process that performs launches for another, which need not be fit to.
 
 Whoever has threads, or much memory, should not clone itself into new
-namespaces. The *launcher* has neither: it takes launches from a socket, each
+namespaces. The server has neither: it takes launches from a socket, each
 with the streams of its program and a socket for the answer, performs any
 number of them side by side, and kills what nobody waits for any longer.
-What reads requests and makes launches of them (``api.composer``) is another
-process: each page that one of them writes to after a clone, the kernel
-copies, and what composes writes to many.
+What makes a Launch of a request stays with who asks (``api.server``): each page that the server
+writes to after a clone, the kernel copies.
 """
 
 from __future__ import annotations
@@ -19,12 +18,13 @@ import time
 
 from rootgen.errors import LaunchError, RootgenError
 from rootgen.linux import message, process
-from rootgen.named import TYPE_CHECKING, NamedTuple
+from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.cgroup import Groups
 from rootgen.sandbox.deadline import Deadline
 from rootgen.sandbox.inside import prepare
 from rootgen.sandbox.perform import Undoing, ending_notes
 from rootgen.sandbox.place import remove_made
+from rootgen.sandbox.program import with_command
 from rootgen.sandbox.report import STARTED, STARTED_CHROOT, pack_error
 from rootgen.sandbox.root_use import RootUse
 from rootgen.sandbox.signals import CAUGHT, status_of
@@ -32,58 +32,43 @@ from rootgen.sandbox.start import end, error_told, let_go, next_message, start
 from rootgen.sandbox.stored_launch import LaunchReader
 
 if TYPE_CHECKING:
+    from typing import NoReturn
+
     from rootgen.sandbox.inside import Prepared
     from rootgen.sandbox.launch import Launch
     from rootgen.sandbox.start import Child
 
-# The socket of the requests, in every process of a server.
+# The socket of the launches.
 CONTROL = 3
-# What comes with a request: the answer's socket, the request itself as a file (a message has a
-# limit), standard input, output and error. With a launch, the lock of its root may follow.
-PARTS = 5
-# The request's message says whether the start of the program is to be told.
-ANNOUNCED, QUIET = b"announced", b"quiet"
+# What comes with one: the answer's socket, standard input, output and error. A file with the launch
+# may follow, and the lock of its root.
+PARTS = 4
+# The first byte of its message says whether the start of the program is to be told. The launch
+# follows, or is in the file: a message has a limit.
+ANNOUNCED, QUIET = b"a", b"q"
+IN_MESSAGE = 60 << 10
 ENDED = b"ended"
 SIGNAL = b"signal"
 
-_REQUEST_LIMIT = 64 << 20
+_LAUNCH_LIMIT = 64 << 20
 
 
-class Launcher(NamedTuple):
-    """The process that performs launches: its id, and the socket on which it takes them."""
-
-    process: int
-    socket: int
-
-
-def begin() -> Launcher:
-    """Be a server on ``CONTROL``: leave who started this process, and start a launcher."""
+def begin() -> NoReturn:
+    """Leave who started this process, and serve on ``CONTROL`` until nobody holds its other end."""
     process.close_from(CONTROL + 1)
     if os.fork():
         os._exit(0)
-    os.set_inheritable(CONTROL, False)  # noqa: FBT003 - it takes no keyword
-    os.chdir("/")
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    process.command_line_area()
-    return start_launcher()
-
-
-def start_launcher() -> Launcher:
-    """Start a launcher, which ends when its socket is closed here; this process has one thread."""
-    socket, theirs = message.message_pair()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.dup2(theirs, CONTROL, inheritable=False)
-            process.close_from(CONTROL + 1)
-            # What is imported stays, and nothing of ours goes in circles often.
-            gc.freeze()
-            gc.set_threshold(100_000, 50, 50)
-            Server(CONTROL).serve()
-        finally:
-            os._exit(0)
-    os.close(theirs)
-    return Launcher(child, socket)
+    try:
+        os.set_inheritable(CONTROL, False)  # noqa: FBT003 - it takes no keyword
+        os.chdir("/")
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        process.command_line_area()
+        # What is imported stays, and nothing of ours goes in circles often.
+        gc.freeze()
+        gc.set_threshold(100_000, 50, 50)
+        Server(CONTROL).serve()
+    finally:
+        os._exit(0)
 
 
 class _Running:
@@ -105,7 +90,7 @@ class Server:
     """Performs the launches of whoever holds the other end of ``control``, until nobody does."""
 
     def __init__(self, control: int) -> None:
-        """Take the socket of the launches."""
+        """Take the socket of the launches; this process has one thread."""
         self._control = control
         self._inbox = message.Inbox()
         self._read = LaunchReader()
@@ -124,7 +109,7 @@ class Server:
         while open_:
             for descriptor, _ in self._poll.poll(self._patience()):
                 if descriptor == self._control:
-                    open_ = self._take_request()
+                    open_ = self._take_launch()
                 elif descriptor == self._signals:
                     process.read_signal(self._signals)
                     self._reap()
@@ -147,24 +132,27 @@ class Server:
                 waits.append(patience)
         return min(waits) * 1000 + 1 if waits else None
 
-    def _take_request(self) -> bool:
-        """Start what is asked for; return false where nobody asks any longer."""
-        kind, parts = self._inbox.receive(self._control)
+    def _take_launch(self) -> bool:
+        """Start what is to be launched; return false where nobody asks any longer."""
+        message, parts = self._inbox.receive(self._control)
         if len(parts) < PARTS:
             return False
-        reply, request, *streams = parts[:PARTS]
+        (reply, *streams), more = parts[:PARTS], parts[PARTS:]
+        kind, written = message[:1], message[1:]
         try:
-            launch = self._read(read_all(request))
-            use = RootUse(launch.root.use, *parts[PARTS:])
+            if not written:
+                written, more = _read_all(more[0]), more[1:]
+            launch = self._read(written)
+            use = RootUse(launch.root.use, *more)
             running = self._start(reply, launch, use, (streams[0], streams[1], streams[2]))
             self._watch(running, reply)
             if kind == ANNOUNCED:
                 self._watch(running, running.child.channel)
-        except Exception as error:  # noqa: BLE001 - one request's trouble is not the others'
-            refuse(reply, error)
+        except Exception as error:  # noqa: BLE001 - one launch's trouble is not the others'
+            _refuse(reply, error)
             os.close(reply)
         finally:
-            for descriptor in (request, *streams):
+            for descriptor in streams:
                 os.close(descriptor)
         return True
 
@@ -190,7 +178,12 @@ class Server:
         like = launch._replace(command=launch.command[:1])
         if self._prepared is None or self._prepared[0] != like:
             self._prepared = like, prepare(launch)
-        return self._prepared[1]._replace(launch=launch)
+        prepared = self._prepared[1]
+        if prepared.launch.command != launch.command:
+            start = with_command(prepared.start, launch)
+            prepared = prepared._replace(launch=launch, start=start)
+            self._prepared = like, prepared
+        return prepared
 
     def _watch(self, running: _Running, descriptor: int) -> None:
         self._of_descriptor[descriptor] = running
@@ -254,13 +247,15 @@ def _answer(reply: int, data: bytes) -> None:
         return  # nobody waits for it
 
 
-def refuse(reply: int, error: Exception) -> None:
-    """Answer a request with what went wrong."""
+def _refuse(reply: int, error: Exception) -> None:
+    """Answer with what went wrong."""
     if not isinstance(error, RootgenError):
         error = LaunchError(f"the launch server: {type(error).__name__}: {error}")
     _answer(reply, pack_error(error))
 
 
-def read_all(request: int) -> bytes:
-    """Return the bytes of a request's file."""
-    return os.pread(request, min(os.fstat(request).st_size, _REQUEST_LIMIT), 0)
+def _read_all(file: int) -> bytes:
+    try:
+        return os.pread(file, min(os.fstat(file).st_size, _LAUNCH_LIMIT), 0)
+    finally:
+        os.close(file)

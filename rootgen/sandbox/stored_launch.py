@@ -34,15 +34,17 @@ class LaunchWriter:
 
     def __init__(self) -> None:
         """Begin with nothing written."""
-        self._last: Launch | None = None
-        self._rest = b""
+        # Both at once: launches come from any thread.
+        self._last: tuple[Launch | None, bytes] = (None, b"")
 
     def __call__(self, launch: Launch) -> bytes:
         """Return the bytes of a launch, which ``LaunchReader`` reads."""
         rest = launch._replace(command=())
-        if rest != self._last:
-            self._last, self._rest = rest, marshal.dumps(to_json(rest))
-        return marshal.dumps((launch.command, self._rest))
+        before, data = self._last
+        if rest != before:
+            data = marshal.dumps(to_json(rest))
+            self._last = rest, data
+        return marshal.dumps((launch.command, data))
 
 
 class LaunchReader:

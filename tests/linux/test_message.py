@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rootgen.linux.message import LIMIT, message_pair, receive, receive_all, send
+from rootgen.linux.message import LIMIT, Inbox, message_pair, read, send
 from rootgen.linux.path import open_in_root
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def test_boundaries(pair: tuple[int, int]) -> None:
     messages = [b"one", bytes(range(256)), b"x" * 60_000]
     for message in messages:
         send(pair[0], message)
-    assert [receive(pair[1]) for _ in messages] == [(message, None) for message in messages]
+    assert [read(pair[1]) for _ in messages] == messages
 
 
 def test_descriptor(pair: tuple[int, int]) -> None:
@@ -37,7 +37,7 @@ def test_descriptor(pair: tuple[int, int]) -> None:
     read_end, write_end = os.pipe()
     send(pair[0], b"take", write_end)
     os.close(write_end)
-    message, taken = receive(pair[1])
+    message, [taken] = Inbox().receive(pair[1])
     assert message == b"take"
     assert taken is not None
     assert not os.get_inheritable(taken)
@@ -52,9 +52,9 @@ def test_descriptors(pair: tuple[int, int]) -> None:
     pipes = [os.pipe() for _ in range(4)]
     send(pair[0], b"take", *(write_end for _, write_end in pipes))
     send(pair[0], b"none")
-    message, taken = receive_all(pair[1])
+    message, taken = Inbox().receive(pair[1])
     assert (message, len(taken)) == (b"take", 4)
-    assert receive_all(pair[1]) == (b"none", ())
+    assert Inbox().receive(pair[1]) == (b"none", ())
     for number, descriptor in enumerate(taken):
         os.write(descriptor, b"%d" % number)
     assert [os.read(read_end, 9) for read_end, _ in pipes] == [b"0", b"1", b"2", b"3"]
@@ -66,7 +66,7 @@ def test_end() -> None:
     """When nobody holds the other socket the message is empty, and sending is an error."""
     ours, theirs = message_pair()
     os.close(theirs)
-    assert receive(ours) == (b"", None)
+    assert read(ours) == b"" == Inbox().receive(ours)[0]
     with pytest.raises(BrokenPipeError):
         send(ours, b"x")
     os.close(ours)
@@ -78,8 +78,8 @@ def test_answer_of_one_that_closed_without_reading() -> None:
     send(ours, b"unread")
     send(theirs, b"the answer")
     os.close(theirs)
-    assert receive(ours) == (b"the answer", None)
-    assert receive(ours) == (b"", None)
+    assert read(ours) == b"the answer"
+    assert read(ours) == b""
     os.close(ours)
 
 
@@ -95,7 +95,7 @@ def test_nothing_waits_for_the_collector(pair: tuple[int, int]) -> None:
     try:
         for _ in range(50):
             send(pair[0], b"x" * 1000, pair[0])
-            os.close(receive_all(pair[1])[1][0])
+            os.close(Inbox().receive(pair[1])[1][0])
             root = os.open("/", os.O_PATH)
             os.close(open_in_root(root, "usr", os.O_PATH))
             os.close(root)
@@ -107,4 +107,4 @@ def test_nothing_waits_for_the_collector(pair: tuple[int, int]) -> None:
 def test_what_is_longer_than_the_limit_is_cut(pair: tuple[int, int]) -> None:
     """A message that is too long costs no more than the limit."""
     send(pair[0], b"y" * (LIMIT + 10))
-    assert len(receive(pair[1])[0]) == LIMIT
+    assert len(read(pair[1])) == LIMIT

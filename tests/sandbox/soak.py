@@ -75,7 +75,7 @@ _WORDS = (
     (b"rootgen: supervisor", "supervisor"),
     (b"rootgen: watcher", "watcher"),
     (b"rootgen: exec", "joiner"),
-    (b"rootgen.api.composer", "server"),
+    (b"rootgen.sandbox.serve", "server"),
     (b"/rootgen\0", "launcher"),
 )
 _PYTHON = (

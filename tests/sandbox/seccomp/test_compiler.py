@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from struct import pack
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from rootgen.sandbox.seccomp import profile as words
 from rootgen.sandbox.seccomp.architecture import ARCHITECTURES, COMPANIONS, X32_BIT
+from rootgen.sandbox.seccomp.bpf import join
 from rootgen.sandbox.seccomp.compiler import compile_profile, numbers_of
 from rootgen.sandbox.seccomp.default import DEFAULT, TERMINAL
 from rootgen.sandbox.seccomp.machine import Machine
@@ -96,6 +98,37 @@ def test_terminal(head: str) -> None:
     dice = random.Random(head)
     profile = select(TERMINAL, Machine(head, (6, 18)), ())
     assert _compare(profile, lambda: tuple(dice.choices(EDGES, k=6)), 4) > 1200
+
+
+@pytest.mark.parametrize("kept", CAPABILITIES)
+def test_two_filters_in_one(kept: str) -> None:
+    """Joined they answer every call as the kernel does with both: by what forbids more."""
+    head = "SCMP_ARCH_S390X" if sys.byteorder == "big" else "SCMP_ARCH_X86_64"
+    machine = Machine(head, (6, 18))
+    terminal = compile_profile(select(TERMINAL, machine, ()))
+    default = compile_profile(select(DEFAULT, machine, CAPABILITIES[kept]))
+    joined = join(terminal, default)
+    little = sys.byteorder == "little"
+    dice = random.Random(kept)
+    forbidden = 0
+    for name in (*select(DEFAULT, machine, ()).architectures, "SCMP_ARCH_ARM"):
+        audit = ARCHITECTURES[name].audit
+        for number in _numbers(name):
+            arguments = tuple(dice.choices(EDGES, k=6))
+            each = [
+                answer(one, audit, number, arguments, little=little) for one in (terminal, default)
+            ]
+            # seccomp(2): of several actions the one of highest precedence, the lowest as a signed
+            # number; of two alike the one that was installed last.
+            expected = min(reversed(each), key=_severity)
+            assert answer(joined, audit, number, arguments, little=little) == expected
+            forbidden += each[0] != ALLOW
+    assert forbidden > 3
+
+
+def _severity(action: int) -> int:
+    kind = action & 0xFFFF0000
+    return kind - (1 << 32) if kind >= 1 << 31 else kind
 
 
 # BPF_LD | BPF_W | BPF_ABS of seccomp_data.nr, as struct sock_filter.
