@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+
 from rootgen.api.packable import packable
 from rootgen.api.telling import byte_teller
 from rootgen.errors import UsageError
 from rootgen.named import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from rootgen.api.packable import Packable, PackRequest
     from rootgen.api.run import ImageName
     from rootgen.image.compress import Compressor
+    from rootgen.image.output import Inode
     from rootgen.layer.packed import Packed
     from rootgen.layer.write import Contents, Write
     from rootgen.named import Progress
     from rootgen.plan.entry import Entry
-    from rootgen.plan.plan import Plan
     from rootgen.rootfs.note import Note
 
     NotHeld = Callable[[Collection[Entry]], Iterator[tuple[str, str]]]
@@ -87,25 +89,58 @@ def _pack_file(
     # What compresses its own blocks is not compressed once more.
     outer = "none" if form.inside else compress
     with (
-        packable(what, progress) as root,
+        _source(form, what, progress) as source,
         OutputFile(request.out, force=request.force) as output,
     ):
-        ready = form.prepare(root)
         with output.writing() as write:
             # What is not compressed is counted and digested on its way here.
             counted = None if outer == "none" else _Counted(write)
             compressing = compressor(outer, write if counted is None else counted.write)
             try:
-                told = _told(compressing, progress, ready.plan)
+                told = _told(compressing, progress, source.size)
                 place = Place(told, compress, request.out)
-                packed = form.write(tuple(ready.plan.entries()), ready.open, place)
+                packed = form.write(source.entries(output.inode), source.open, place)
                 compressing.finish()
             finally:
                 compressing.close()
         output.commit()
+        notes, count = source.end()
     diff_id = f"sha256:{packed.sha256}"
     size, digest = (packed.size, diff_id) if counted is None else (counted.size, counted.digest())
-    return PackResult(size, digest, ready.notes, len(ready.plan), diff_id)
+    return PackResult(size, digest, notes, count, diff_id)
+
+
+class _Source(NamedTuple):
+    """What gives entries, what opens their contents, and how many bytes those have (0: not known).
+
+    The entries are those without the output, whose inode is given. ``end``
+    gives the notes, and how many entries there were, once all are taken.
+    """
+
+    entries: Callable[[Inode], Iterable[Entry]]
+    open: Contents
+    size: int
+    end: Callable[[], tuple[tuple[Note, ...], int]]
+
+
+@contextmanager
+def _source(form: Format, what: str | ImageName, progress: Progress | None) -> Iterator[_Source]:
+    """Give what is packed: of a tree, for a format that can, read only while it is written."""
+    if form.streams and isinstance(what, str):
+        from rootgen.rootfs.packing import PackedTree
+
+        with PackedTree(what) as tree:
+            stream = tree.stream()
+            opened = tree.contents.open
+            yield _Source(
+                stream.entries, opened, stream.size, lambda: (stream.notes(), stream.count)
+            )
+        return
+    with packable(what, progress) as root:
+        ready = form.prepare(root)
+        entries = tuple(ready.plan.entries())
+        size = sum(entry.size for entry in entries)
+        yield _Source(lambda _: entries, ready.open, size, lambda: (ready.notes, len(entries)))
 
 
 class Place(NamedTuple):
@@ -116,30 +151,30 @@ class Place(NamedTuple):
     out: str
 
 
-def _write_tar(entries: Collection[Entry], contents: Contents, place: Place) -> Packed:
+def _write_tar(entries: Iterable[Entry], contents: Contents, place: Place) -> Packed:
     from rootgen.layer.write import write_tar
 
     return write_tar(entries, contents, place.write)
 
 
-def _write_cpio(entries: Collection[Entry], contents: Contents, place: Place) -> Packed:
+def _write_cpio(entries: Iterable[Entry], contents: Contents, place: Place) -> Packed:
     from rootgen.image.cpio import write_cpio
 
-    return write_cpio(entries, contents, place.write)
+    return write_cpio(tuple(entries), contents, place.write)
 
 
-def _write_squashfs(entries: Collection[Entry], contents: Contents, place: Place) -> Packed:
+def _write_squashfs(entries: Iterable[Entry], contents: Contents, place: Place) -> Packed:
     from rootgen.image.spool import spool_directory
     from rootgen.image.squashfs import write_squashfs
 
     directory = spool_directory(place.out)
-    return write_squashfs(entries, contents, place.write, place.compress, directory)
+    return write_squashfs(tuple(entries), contents, place.write, place.compress, directory)
 
 
-def _write_erofs(entries: Collection[Entry], contents: Contents, place: Place) -> Packed:
+def _write_erofs(entries: Iterable[Entry], contents: Contents, place: Place) -> Packed:
     from rootgen.image.erofs import write_erofs
 
-    return write_erofs(entries, contents, place.write)
+    return write_erofs(tuple(entries), contents, place.write)
 
 
 def _as_it_is(root: Packable) -> Packable:
@@ -180,18 +215,19 @@ class Format(NamedTuple):
     """One format: what becomes of a root for it, and what writes its entries.
 
     ``compressions`` are those it knows, ``compress`` the usual one; ``inside``:
-    of blocks within it, not of the file as a whole.
+    of blocks within it, not of the file as a whole. ``streams``: it takes entries as they come.
     """
 
     prepare: Callable[[Packable], Packable]
-    write: Callable[[Collection[Entry], Contents, Place], Packed]
+    write: Callable[[Iterable[Entry], Contents, Place], Packed]
     compress: str = "none"
     compressions: tuple[str, ...] = ("none", "gzip", "zstd")
     inside: bool = False
+    streams: bool = False
 
 
 FORMATS: Mapping[str, Format] = {
-    "tar": Format(_as_it_is, _write_tar),
+    "tar": Format(_as_it_is, _write_tar, streams=True),
     "squashfs": Format(_as_squashfs, _write_squashfs, "zstd", inside=True),
     "erofs": Format(_as_erofs, _write_erofs, compressions=("none",)),
     "cpio": Format(_as_initramfs, _write_cpio),
@@ -200,9 +236,9 @@ FORMATS: Mapping[str, Format] = {
 IMAGES = ("oci", "docker")
 
 
-def _told(compressing: Compressor, progress: Progress | None, plan: Plan) -> Write:
+def _told(compressing: Compressor, progress: Progress | None, size: int) -> Write:
     """Return what writes to ``compressing``, and tells how far it is."""
-    tell = byte_teller(progress, "packing", plan.files())
+    tell = byte_teller(progress, "packing", size)
     if tell is None:
         return compressing.write
 

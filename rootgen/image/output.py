@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import TracebackType
 
+    Inode = tuple[int, int]
+
 STDOUT = "-"
 _MODE = 0o666  # less what the umask takes
 # A file system without O_TMPFILE (NFS, older overlay and FUSE) says so in one of these ways.
@@ -59,6 +61,12 @@ class OutputFile:
             os.close(self._descriptor)
         if self._temporary:
             os.unlink(self._temporary)
+
+    @property
+    def inode(self) -> Inode:
+        """Which file is written: who reads a tree meanwhile may meet it there."""
+        status = os.fstat(self._descriptor)
+        return status.st_dev, status.st_ino
 
     def write(self, data: bytes | memoryview) -> None:
         """Write all of ``data``.

@@ -14,7 +14,7 @@ from rootgen.named import TYPE_CHECKING
 from rootgen.plan.entry import Entry, EntryKind, Inline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from rootgen.layer.packed import Packed
     from rootgen.sysroot.port import OpenFile
@@ -26,42 +26,37 @@ _PADDING = tuple(bytes(count) for count in range(BLOCK))
 _END = bytes(2 * BLOCK)
 
 
-def write_tar(entries: Collection[Entry], contents: Contents, write: Write) -> Packed:
+def write_tar(entries: Iterable[Entry], contents: Contents, write: Write) -> Packed:
     """Write ``entries``, which are in the order of a Plan, as a tar archive to ``write``.
 
+    They may be found as they are asked for: none is asked for again.
     ``contents`` opens the bytes of a file that are not inline; it is asked
     for each in the order of the archive. Raises LayerError for a file that
     is longer or shorter than its entry says, PlanError for a hard link
     whose file is not among the entries, and whatever ``contents``, its
     files and ``write`` raise.
     """
-    linked = {entry.target for entry in entries if entry.kind is EntryKind.HARDLINK}
-    # Attributes of the files with several names: each of the names repeats them.
-    attributes = {entry.path: entry.xattrs for entry in entries if entry.path in linked}
+    # Attributes of files: each further name of one repeats them.
+    attributes: dict[str, tuple[tuple[str, bytes], ...]] = {}
     with PackedOutput(write) as output:
-        for entry in in_archive_order(entries, linked):
+        for entry in _links_behind(entries):
             if entry.kind is EntryKind.FILE:
+                if entry.xattrs:
+                    attributes[entry.path] = entry.xattrs
                 _add_file(entry, contents, output)
             elif entry.kind is EntryKind.HARDLINK:
-                output.add(header_blocks(entry, attributes[entry.target]))
+                output.add(header_blocks(entry, attributes.get(entry.target, ())))
             else:
                 output.add(header_blocks(entry, entry.xattrs))
         output.add(_END)
         return output.finish()
 
 
-def in_archive_order(entries: Collection[Entry], linked: Collection[str]) -> Iterator[Entry]:
+def _links_behind(entries: Iterable[Entry]) -> Iterator[Entry]:
     """Return ``entries`` in their order, a hard link no sooner than its file.
 
-    ``linked`` are the paths that hard links name. Raises PlanError for a
-    link whose file is not among the entries.
+    Raises PlanError for a link whose file is not among the entries.
     """
-    if not linked:
-        return iter(entries)
-    return _links_behind(entries, linked)
-
-
-def _links_behind(entries: Collection[Entry], linked: Collection[str]) -> Iterator[Entry]:
     waiting: dict[str, list[Entry]] = {}
     there: set[str] = set()
     for entry in entries:
@@ -69,9 +64,10 @@ def _links_behind(entries: Collection[Entry], linked: Collection[str]) -> Iterat
             waiting.setdefault(entry.target, []).append(entry)
             continue
         yield entry
-        if entry.path in linked and entry.kind is EntryKind.FILE:
+        if entry.kind is EntryKind.FILE:
             there.add(entry.path)
-            yield from waiting.pop(entry.path, ())
+            if waiting:
+                yield from waiting.pop(entry.path, ())
     for target, links in waiting.items():
         raise PlanError(f"{links[0].path} is a hard link to {target}, which is no file here")
 

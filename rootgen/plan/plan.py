@@ -20,7 +20,7 @@ class Plan(Mapping[str, Entry]):
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         """Sort ``entries``; raise PlanError where two share a path."""
-        ordered = sorted(entries, key=_order)
+        ordered = sorted(entries, key=plan_order)
         self._entries = {entry.path: entry for entry in ordered}
         if len(self._entries) < len(ordered):
             twice = next(one.path for one, other in pairwise(ordered) if one.path == other.path)
@@ -61,5 +61,6 @@ class Plan(Mapping[str, Entry]):
         return (entry for entry in self._entries.values() if entry.kind is EntryKind.FILE)
 
 
-def _order(entry: Entry) -> tuple[str, ...]:
+def plan_order(entry: Entry) -> tuple[str, ...]:
+    """Return what the entries of a Plan are ordered by."""
     return tuple(entry.path.split("/")) if entry.path != "/" else ("",)

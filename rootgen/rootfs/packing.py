@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import os
 import stat
+from collections import deque
 
 from rootgen.linux.path import open_beneath
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.plan.entry import Entry, EntryKind, Reason, ReasonKind
 from rootgen.plan.manifest import MANIFEST_PATH
-from rootgen.plan.plan import Plan
+from rootgen.plan.plan import Plan, plan_order
 from rootgen.rootfs.content import digest_of
 from rootgen.rootfs.note import Note
-from rootgen.rootfs.scan import intended, look, open_tree, read_manifest
+from rootgen.rootfs.scan import Intent, Looking, intended, look, open_tree, read_manifest
 from rootgen.rootfs.source import TreeContents
 from rootgen.rootfs.walk import FILE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from rootgen.named import Progress
     from rootgen.plan.manifest import Manifest
 
 
+_NO_MANIFEST = Note("/", "no manifest: owners are as they stand in the tree")
 _REASON = (Reason(ReasonKind.SKELETON),)
 
 
@@ -57,6 +61,10 @@ class PackedTree:
         self.contents.__exit__(*exc)
         os.close(self._root)
 
+    def stream(self) -> Stream:
+        """Return what is to be packed, to be found while it is; raise PlanError as ``meant``."""
+        return Stream(self._root)
+
     def meant(self, progress: Progress | None = None, *, contents: bool = False) -> Meant:
         """Return what is to be packed; with ``contents``, files have their digests.
 
@@ -65,12 +73,72 @@ class PackedTree:
         seen = look(self._root, contents=contents, progress=progress)
         manifest = read_manifest(self._root)
         if manifest is None:
-            told = Note("/", "no manifest: owners are as they stand in the tree")
-            return Meant(seen.plan, None, (told, *seen.unheld))
+            return Meant(seen.plan, None, (_NO_MANIFEST, *seen.unheld))
         plan = intended(seen, manifest.plan)
         own = _manifest_entry(self._root, contents=contents)
         plan = plan if own is None else Plan([*plan.entries(), own])
         return Meant(plan, manifest, seen.unheld)
+
+
+class Stream:
+    """What a tree is meant to be, found as it is asked for: each entry once, in a Plan's order.
+
+    So a tree is packed while it is read. The entries are those of ``Meant.plan``;
+    ``size`` is about how many bytes their contents have, where a manifest says it.
+    """
+
+    def __init__(self, root: int) -> None:
+        """Begin at the open tree ``root``; raise PlanError for a malformed manifest."""
+        self.count = 0
+        self._root = root
+        self._looking = Looking(root)
+        self._manifest = read_manifest(root)
+        files = () if self._manifest is None else self._manifest.plan.files()
+        self.size = sum(entry.size for entry in files)
+
+    def entries(self, apart: tuple[int, int]) -> Iterator[Entry]:
+        """Return the entries, counted in ``count``, but for the file of the inode ``apart``.
+
+        Raises TreeError.
+        """
+        self._looking.apart = apart
+        for entry in self._entries():
+            self.count += 1
+            yield entry
+
+    def notes(self) -> tuple[Note, ...]:
+        """Return what is left out of what was read so far."""
+        unheld = self._looking.unheld.all()
+        return unheld if self._manifest is not None else (_NO_MANIFEST, *unheld)
+
+    def _entries(self) -> Iterator[Entry]:
+        found: Iterable[Entry] = self._looking.entries()
+        if self._manifest is None:
+            return iter(found)
+        intent = Intent(self._manifest.plan, self._looking.owner)
+        lacking = intent.devices
+        if lacking and not intent.ordinary:
+            # Whether one of them is there is seen in the end.
+            found = tuple(found)
+            paths = {entry.path for entry in found}
+            if any(entry.path in paths for entry in lacking):
+                lacking = ()
+        own = _manifest_entry(self._root, contents=False)
+        return _merged(map(intent.of, found), (*lacking, own) if own is not None else lacking)
+
+
+def _merged(entries: Iterable[Entry], others: Iterable[Entry]) -> Iterator[Entry]:
+    """Return ``entries``, and the ``others`` among them whose path none of them has, in order."""
+    waiting = deque(sorted(others, key=plan_order))
+    for entry in entries:
+        if waiting:
+            order = plan_order(entry)
+            while waiting and plan_order(waiting[0]) < order:
+                yield waiting.popleft()
+            if waiting and waiting[0].path == entry.path:
+                waiting.popleft()
+        yield entry
+    yield from waiting
 
 
 def _manifest_entry(root: int, *, contents: bool) -> Entry | None:

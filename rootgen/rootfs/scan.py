@@ -20,6 +20,8 @@ from rootgen.rootfs.walk import FILE, Directories, mount_of
 from rootgen.rootfs.work import Work
 
 if TYPE_CHECKING:
+    from collections.abc import Container, Iterator
+
     from rootgen.named import Progress
     from rootgen.plan.manifest import Manifest
 
@@ -133,9 +135,10 @@ def look(root: int, *, contents: bool = True, progress: Progress | None = None) 
     ``contents`` no file is opened, and none has a digest.
     """
     with Work() as work:
-        looking = _Looking(root, work if contents else None, progress)
-        looking.run()
-        plan = looking.plan(work.results())
+        looking = Looking(root, work if contents else None, progress)
+        entries = {entry.path: entry for entry in looking.entries()}
+        entries.update((entry.path, entry) for entry in work.results())
+    plan = Plan(entries.values())
     unread: frozenset[str] = frozenset()
     if contents:
         unread = frozenset(entry.path for entry in plan.files() if not entry.sha256)
@@ -151,45 +154,68 @@ def intended(seen: Seen, claimed: Plan) -> Plan:
     there could not be made (nor could any where none is), and so with the
     attributes that only root sets.
     """
-    top = claimed.get("/")
-    ordinary = top is not None and (seen.owner[0] != 0 or (top.uid, top.gid) != seen.owner)
-    entries = {
-        entry.path: _intended(entry, claimed.get(entry.path), seen, top if ordinary else None)
-        for entry in seen.plan.entries()
-    }
-    devices = [entry for entry in claimed.entries() if entry.kind in _DEVICES]
-    if ordinary or not any(entry.path in entries for entry in devices):
+    intent = Intent(claimed, seen.owner, seen.unread)
+    entries = {entry.path: intent.of(entry) for entry in seen.plan.entries()}
+    devices = intent.devices
+    if intent.ordinary or not any(entry.path in entries for entry in devices):
         entries.update((entry.path, entry) for entry in devices if entry.path not in entries)
     return Plan(entries.values())
 
 
-def _intended(entry: Entry, claim: Entry | None, seen: Seen, top: Entry | None) -> Entry:
-    """Return what one entry stands for; ``top`` is that of an ordinary user's tree, else None."""
-    if claim is None:
-        if top is not None and (entry.uid, entry.gid) == seen.owner:
-            return entry._replace(uid=top.uid, gid=top.gid)
-        return entry
-    entry = entry._replace(reasons=claim.reasons)
-    if entry.path in seen.unread and (entry.size, entry.mode) == (claim.size, claim.mode):
-        # Its own mode keeps us out, as it was meant to.
-        entry = entry._replace(sha256=claim.sha256, xattrs=claim.xattrs)
-    if top is None:
-        return entry
-    if (entry.uid, entry.gid) == seen.owner:
-        entry = entry._replace(uid=claim.uid, gid=claim.gid)
-    held = {name for name, _ in entry.xattrs}
-    lost = [
-        pair
-        for pair in claim.xattrs
-        if pair[0] not in held and pair[0].startswith(("security.", "trusted."))
-    ]
-    return entry._replace(xattrs=tuple(sorted([*entry.xattrs, *lost])))
+class Intent:
+    """What each entry of a tree stands for, where a Plan is claimed; ``intended`` says how.
+
+    ``ordinary``: an ordinary user made it. ``devices`` are those of the Plan.
+    """
+
+    def __init__(
+        self, claimed: Plan, owner: tuple[int, int], unread: Container[str] = frozenset()
+    ) -> None:
+        """Take the Plan, who owns the top of the tree, and which files could not be read."""
+        top = claimed.get("/")
+        self.ordinary = top is not None and (owner[0] != 0 or (top.uid, top.gid) != owner)
+        self.devices = tuple(entry for entry in claimed.entries() if entry.kind in _DEVICES)
+        self._claimed = claimed
+        self._top = top if self.ordinary else None
+        self._owner = owner
+        self._unread = unread
+
+    def of(self, entry: Entry) -> Entry:
+        """Return what one entry stands for."""
+        claim, top = self._claimed.get(entry.path), self._top
+        is_owners = (entry.uid, entry.gid) == self._owner
+        if claim is None:
+            if top is not None and is_owners:
+                return entry._replace(uid=top.uid, gid=top.gid)
+            return entry
+        entry = entry._replace(reasons=claim.reasons)
+        if entry.path in self._unread and (entry.size, entry.mode) == (claim.size, claim.mode):
+            # Its own mode keeps us out, as it was meant to.
+            entry = entry._replace(sha256=claim.sha256, xattrs=claim.xattrs)
+        if top is None:
+            return entry
+        if is_owners:
+            entry = entry._replace(uid=claim.uid, gid=claim.gid)
+        held = {name for name, _ in entry.xattrs}
+        lost = [
+            pair
+            for pair in claim.xattrs
+            if pair[0] not in held and pair[0].startswith(("security.", "trusted."))
+        ]
+        return entry._replace(xattrs=tuple(sorted([*entry.xattrs, *lost])))
 
 
-class _Looking:
-    """One reading of a tree: entries by path, names of one inode together."""
+class Looking:
+    """One reading of a tree.
 
-    def __init__(self, root: int, work: Work | None, progress: Progress | None) -> None:
+    ``owner`` is that of the top; ``unheld`` what was left out of what was
+    read so far.
+    """
+
+    def __init__(
+        self, root: int, work: Work | None = None, progress: Progress | None = None
+    ) -> None:
+        """Begin at the open tree ``root``; with ``work`` that has the files digested."""
         self.unheld = Notes()
         status = os.fstat(root)
         self.owner = (status.st_uid, status.st_gid)
@@ -198,84 +224,91 @@ class _Looking:
         self._attributes = AttributesAt(root)
         self._work = work
         self._progress = progress
-        self._entries: dict[str, Entry] = {}
-        self._names: dict[tuple[int, int], list[str]] = {}
+        # By inode, the first of several names.
+        self._first: dict[tuple[int, int], Entry] = {}
+        self._count = 0
         self._read = 0
+        # What is being made of the tree, if that is to be seen in it.
+        self.apart: tuple[int, int] | None = None
 
-    def run(self) -> None:
-        """Read everything."""
-        self._entries["/"] = self._entry("/", os.fstat(self._root), attributes(self._root))
-        pending = ["/"]
+    def entries(self) -> Iterator[Entry]:
+        """Return everything, read as it is asked for, in the order of a Plan.
+
+        Of the names of one inode the first is the file. Raises TreeError.
+        """
+        yield self._entry("/", os.fstat(self._root), attributes(self._root))
         with Directories(self._root) as directories:
-            while pending:
-                path = pending.pop()
-                try:
-                    directory = directories.at(path)
-                    if mount_of(directory) != self._mount:
-                        self.unheld.add(path, "a place where a file system is mounted")
-                        continue
-                    names = sorted(os.listdir(directory))
-                except OSError as error:
-                    _refuse_exhaustion(path, error)
-                    self.unheld.add(path, f"a directory that cannot be read: {error.strerror}")
+            # Of each directory on the way down, the names that are still to come.
+            levels = [("", self._names(directories, "/"))]
+            while levels:
+                above, names = levels[-1]
+                name = next(names, None)
+                if name is None:
+                    levels.pop()
                     continue
-                above = path.rstrip("/")
-                below = [
-                    child
-                    for name in names
-                    if self._add(child := f"{above}/{name}", directory, name)
-                ]
-                pending.extend(reversed(below))
+                path = f"{above}/{name}"
+                entry = self._at(path, directories.at(above or "/"), name)
+                if entry is None:
+                    continue
+                yield entry
+                if entry.kind is EntryKind.DIRECTORY:
+                    levels.append((path, self._names(directories, path)))
 
-    def plan(self, hashed: list[Entry]) -> Plan:
-        """Return the entries: of the names of one inode the first is the file."""
-        self._entries.update((entry.path, entry) for entry in hashed)
-        for paths in self._names.values():
-            file = self._entries[paths[0]]
-            first, *others = sorted(paths, key=lambda path: path.split("/"))
-            self._entries[first] = file._replace(path=first)
-            for path in others:
-                self._entries[path] = hard_link(file._replace(path=path), first)
-        return Plan(self._entries.values())
+    def _names(self, directories: Directories, path: str) -> Iterator[str]:
+        """Return what is in a directory, in order; note where it is not ours to read."""
+        try:
+            directory = directories.at(path)
+            if mount_of(directory) == self._mount:
+                return iter(sorted(os.listdir(directory)))
+            self.unheld.add(path, "a place where a file system is mounted")
+        except OSError as error:
+            _refuse_exhaustion(path, error)
+            self.unheld.add(path, f"a directory that cannot be read: {error.strerror}")
+        return iter(())
 
-    def _add(self, path: str, directory: int, name: str) -> bool:
-        """Add one name; tell whether it is a directory to go into."""
+    def _at(self, path: str, directory: int, name: str) -> Entry | None:
+        """Return what is at one name; None for what is no part of the Plan."""
         try:
             status = os.stat(name, dir_fd=directory, follow_symlinks=False)
         except FileNotFoundError:
-            return False  # removed while we look
+            return None  # removed while we look
         if path == MANIFEST_PATH:
-            return False
-        if len(self._entries) >= _MOST:
+            return None
+        self._count += 1
+        if self._count >= _MOST:
             raise TreeError(f"the tree has more than {_MOST} entries")
         kind = _KINDS.get(stat.S_IFMT(status.st_mode))
         if kind is None:
             self.unheld.add(path, "a socket")
-            return False
+            return None
         if kind is EntryKind.FILE:
-            self._add_file(path, directory, name, status)
-            return False
+            if self.apart == (status.st_dev, status.st_ino):
+                return None
+            return self._file(path, directory, name, status)
         entry = self._entry(path, status, self._attributes.of(directory, name))
         if kind is EntryKind.SYMLINK:
             entry = entry._replace(target=os.readlink(name, dir_fd=directory))
-        self._entries[path] = entry
-        return kind is EntryKind.DIRECTORY
+        return entry
 
-    def _add_file(self, path: str, directory: int, name: str, status: os.stat_result) -> None:
-        if status.st_nlink > 1:
-            names = self._names.setdefault((status.st_dev, status.st_ino), [])
-            names.append(path)
-            if len(names) > 1:
-                return
+    def _file(self, path: str, directory: int, name: str, status: os.stat_result) -> Entry:
+        if status.st_nlink == 1:
+            return self._new_file(path, directory, name, status)
+        inode = (status.st_dev, status.st_ino)
+        first = self._first.get(inode)
+        if first is not None:
+            return hard_link(first._replace(path=path), first.path)
+        entry = self._new_file(path, directory, name, status)
+        self._first[inode] = entry
+        return entry
+
+    def _new_file(self, path: str, directory: int, name: str, status: os.stat_result) -> Entry:
         if self._work is None:
-            self._entries[path] = self._entry(path, status, self._attributes.of(directory, name))
-            return
+            return self._entry(path, status, self._attributes.of(directory, name))
         try:
             descriptor = os.open(name, FILE, dir_fd=directory)
         except OSError as error:
             _refuse_exhaustion(path, error)
-            self._entries[path] = self._entry(path, status, self._attributes.of(directory, name))
-            return
+            return self._entry(path, status, self._attributes.of(directory, name))
         try:
             entry = self._entry(path, os.fstat(descriptor), attributes(descriptor))
         except BaseException:
@@ -284,11 +317,11 @@ class _Looking:
         if entry.kind is not EntryKind.FILE:
             os.close(descriptor)
             raise TreeError(f"{path} of the tree changed while it was read")
-        self._entries[path] = entry
         self._read += entry.size
         if self._progress is not None:
             self._progress("reading", self._read, 0)
         self._work.do(entry.size, lambda: _hashed(entry, descriptor))
+        return entry
 
     @staticmethod
     def _entry(path: str, status: os.stat_result, xattrs: tuple[tuple[str, bytes], ...]) -> Entry:

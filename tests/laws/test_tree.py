@@ -14,6 +14,7 @@ from rootgen.plan.digest import plan_digest
 from rootgen.plan.plan import Plan
 from rootgen.profile.model import ImageConfig
 from rootgen.rootfs.drift import drift_of
+from rootgen.rootfs.packing import PackedTree
 from rootgen.rootfs.remove import remove_tree
 from rootgen.rootfs.scan import open_tree, read_manifest, scan_tree
 from rootgen.rootfs.write import hash_plan, write_tree
@@ -21,6 +22,7 @@ from tests.laws.examples import at_most
 from tests.laws.plans import has_attributes, hashed, plans
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Iterator
 
     from rootgen.rootfs.write import Written
@@ -97,3 +99,24 @@ def test_umask(drawn: Drawn, umask: int) -> None:
             assert scan_tree(f"{top}/tree") == hashed(drawn)
     finally:
         os.umask(before)
+
+
+@at_most(300)
+@given(drawn=plans(attributes=ATTRIBUTES), dice=st.randoms(use_true_random=False))
+def test_read_while_it_is_packed(drawn: Drawn, dice: random.Random) -> None:
+    """Entry by entry a tree is what it is as a whole, with its manifest or without."""
+    with scratch() as top:
+        write(drawn, f"{top}/tree")
+        files = sorted(
+            os.path.join(directory, name)
+            for directory, _, names in os.walk(f"{top}/tree")
+            for name in names
+        )
+        for path in dice.sample(files, dice.randrange(len(files) + 1)):
+            if os.access(os.path.dirname(path), os.W_OK):
+                os.unlink(path)  # a device, perhaps, or the manifest
+        with PackedTree(f"{top}/tree") as tree:
+            meant, stream = tree.meant(), tree.stream()
+            assert list(stream.entries((0, 0))) == list(meant.plan.entries())
+            assert stream.count == len(meant.plan)
+            assert stream.notes() == meant.notes

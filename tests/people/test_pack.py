@@ -85,6 +85,19 @@ def test_standard_output(tree: Path) -> None:
     assert (refused.returncode, b"not for a terminal" in refused.stderr) == (2, True)
 
 
+def test_into_the_tree_itself(tmp_path: Path) -> None:
+    """The output is no part of what is packed, though it is there while the tree is read."""
+    (tmp_path / "tree" / "d").mkdir(parents=True)
+    (tmp_path / "tree" / "d" / "file").write_bytes(b"x" * 3_000_000)
+    (tmp_path / "tree" / "z").write_bytes(b"z")
+    with open(tmp_path / "tree" / "d" / "out.tar", "wb") as output:
+        subprocess.run(
+            [ROOTGEN, "pack", tmp_path / "tree", "--to", "tar", "-"], stdout=output, check=True
+        )
+    with tarfile.open(tmp_path / "tree" / "d" / "out.tar") as archive:
+        assert archive.getnames() == [".", "d", "d/file", "z"]
+
+
 def test_reader_goes_away(tree: Path) -> None:
     """A reader that has seen enough ends it, without a word."""
     line = f"{ROOTGEN} pack {tree} --to tar - | head -c 1000 >/dev/null; echo ${{PIPESTATUS[0]}}"
