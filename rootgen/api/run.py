@@ -77,17 +77,19 @@ def on_root(
     *,
     tell: Tell | None = None,
     progress: Progress | None = None,
+    threaded: bool = False,
 ) -> Result:
     """Return what ``do`` does with the request, whose image has become a root that stays meanwhile.
 
-    A request for a directory is as it was. Raises LaunchError, UsageError.
+    A request for a directory is as it was. ``threaded``: this process may have threads. Raises
+    LaunchError, UsageError.
     """
     if not isinstance(request.root, ImageName):
         return do(request)
     from rootgen.api.stacked import stacked  # directories need nothing of images
 
     name, store = request.root
-    with stacked(name, store, tell=tell, progress=progress) as stack:
+    with stacked(name, store, tell=tell, progress=progress, threaded=threaded) as stack:
         # What is written in an image is discarded.
         upper = Upper(size=request.options.ephemeral_size, like=stack.like)
         root = Root(stack.layers, upper, stack.image.name, stack.use)

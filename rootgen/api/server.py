@@ -123,7 +123,7 @@ def ask(
             use.hand_over()
         return answers
 
-    return on_root(request, do)
+    return on_root(request, do, threaded=True)
 
 
 def _hand_on(

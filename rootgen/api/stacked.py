@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from contextlib import contextmanager, nullcontext
 
 from rootgen.api.images import Image, default_store, image_in
@@ -21,6 +22,7 @@ from rootgen.rootfs.source import StackContents
 from rootgen.rootfs.unpack import LAYER, Unpacking
 from rootgen.sandbox.caller import Ids, read_ids
 from rootgen.sandbox.mapped import in_user_namespace
+from rootgen.sandbox.report import pack_error, unpack_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 # Documentation/filesystems/overlayfs.rst: so many lower layers can be stacked.
 _MOST = 500
+_UNPACKED = b"unpacked"
 _ATTRIBUTES = {True: "trusted.overlay.opaque", False: "user.overlay.opaque"}
 
 
@@ -57,11 +60,13 @@ def stacked(
     tell: Tell | None = None,
     progress: Progress | None = None,
     environ: Mapping[str, str] = os.environ,
+    threaded: bool = False,
 ) -> Iterator[Stacked]:
     """Give an image with its layers unpacked, which nobody removes meanwhile.
 
-    ``tell`` is called with what of them could not be kept. Raises LaunchError, and UsageError for
-    what can be no image's name.
+    ``tell`` is called with what of them could not be kept; where this process may have threads
+    (``threaded``) another one unpacks them, and nothing is told. Raises LaunchError, and UsageError
+    for what can be no image's name.
     """
     try:
         ids = read_ids()
@@ -76,7 +81,10 @@ def stacked(
             with cache.using(Use(descriptor, used)) as use:
                 found = [cache.find(one) for one in names]
                 if None in found:
-                    _tell_all(_unpack(store, image, cache, ids, progress), tell)
+                    if threaded:
+                        _unpack_elsewhere(store.path, name)
+                    else:
+                        _tell_all(_unpack(store, image, cache, ids, progress), tell)
                     found = [cache.find(one) for one in names]
                 layers = tuple(one for one in found if one is not None)
                 if len(layers) != len(names):
@@ -179,6 +187,37 @@ def _unpack(
         )
     notes: list[str] = json.loads(told)
     return notes
+
+
+# Run by a fresh Python, with the paths of modules that this one has.
+_ELSEWHERE = (
+    "import sys; sys.path[:] = sys.argv[3:]; "
+    "from rootgen.api.stacked import unpack_for_another; unpack_for_another(*sys.argv[1:3])"
+)
+
+
+def _unpack_elsewhere(path: str, name: str) -> None:
+    """Have a process of its own unpack an image's layers, which may take a user namespace."""
+    from rootgen.linux.tool import answer_of
+
+    command = [sys.executable, "-I", "-S", "-c", _ELSEWHERE, os.path.abspath(path), name, *sys.path]
+    try:
+        answer, said = answer_of(command)
+    except OSError as error:
+        raise LaunchError(f"cannot start {sys.executable}: {error.strerror}") from error
+    if answer == _UNPACKED:
+        return
+    raise unpack_error(answer) or LaunchError(f"the layers of {name} were not unpacked", why=said)
+
+
+def unpack_for_another(path: str, name: str) -> None:
+    """Unpack the layers of an image of the store at ``path``; answer on standard output."""
+    try:
+        with stacked(name, path):
+            answer = _UNPACKED
+    except RootgenError as error:
+        answer = pack_error(error)
+    os.write(1, answer)
 
 
 class _Layers:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import IO
 
 _SAID_LIMIT = 4096
+_LINES = 3
 
 
 class Reader:
@@ -60,6 +61,16 @@ def reading(command: Sequence[str], *, memory: int) -> Iterator[Reader]:
                 yield Reader(process, said)
             finally:
                 process.kill()
+
+
+def answer_of(command: Sequence[str]) -> tuple[bytes, tuple[str, ...]]:
+    """Run a program of ours to its end; return what it answers, and what it said in its last lines.
+
+    Safe in a process that has threads. Raises OSError where it cannot be started.
+    """
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    said = done.stderr[-_SAID_LIMIT:].decode("utf-8", "replace").strip().splitlines()
+    return done.stdout, tuple(said[-_LINES:])
 
 
 def find_tool(name: str) -> str | None:

@@ -7,6 +7,9 @@ import shutil
 import tarfile
 from typing import TYPE_CHECKING, Any
 
+from zstandard import ZstdCompressor
+
+from rootgen.image.blob import digest_bytes
 from rootgen.image.config import Config, config_bytes, go_platform
 from rootgen.image.descriptor import CONFIG, LAYER, MANIFEST
 from rootgen.image.manifest import ImageManifest, manifest_bytes
@@ -66,12 +69,19 @@ def add_stack(
     name: str,
     layers: Sequence[Sequence[Any]],
     start: ImageConfig = ImageConfig(),  # noqa: B008
+    *,
+    zstd: bool = False,
 ) -> ImageManifest:
     """Add an image of these layers to the store at ``path``; return its manifest."""
+    archives = tuple(archive(one) for one in layers)
     with Store.open_or_make(path) as store, store.adding():
-        written = tuple(store.write(LAYER, archive(one)) for one in layers)
+        if zstd:
+            compress = ZstdCompressor().compress
+            written = tuple(store.write(f"{LAYER}+zstd", compress(one)) for one in archives)
+        else:
+            written = tuple(store.write(LAYER, one) for one in archives)
         architecture, variant = go_platform("x86_64")
-        diff_ids = tuple(one.digest for one in written)
+        diff_ids = tuple(digest_bytes(one) for one in archives)
         config = Config(architecture, variant, start=start, diff_ids=diff_ids)
         manifest = ImageManifest(store.write(CONFIG, config_bytes(config)), written)
         store.tag(store.write(MANIFEST, manifest_bytes(manifest)), name)

@@ -8,11 +8,13 @@ import signal
 import subprocess
 import tarfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 import rootgen as api
+from rootgen.errors import LaunchError
 from rootgen.image.config import parse_config
 from rootgen.image.stack import image_plan
 from rootgen.image.store import Store
@@ -109,6 +111,29 @@ def test_from_python(shared: str) -> None:
     done = api.run(image, ["sh", "-c", "echo $COLOUR"], options=api.Options(user="0"))
     assert (done.status, done.stdout) == (0, b"red\n")
     assert api.run(image, ["pwd"], options=api.Options(user="0")).stdout == b"/usr\n"
+
+
+def test_first_from_python(store: str) -> None:
+    """Threads that ask for an image side by side have it, whoever unpacks its layers."""
+    add_stack(store, "box:1", [busybox_layer()], zstd=True)
+    image = api.ImageName("box:1", store)
+    with ThreadPoolExecutor(4) as executor:
+        told = executor.map(lambda word: api.run(image, ["echo", word]).stdout, "abcd")
+        assert list(told) == [b"a\n", b"b\n", b"c\n", b"d\n"]
+    assert len(_layers(store)) == 1
+
+
+def test_damaged_from_python(store: str) -> None:
+    """What is wrong with a layer is told as the command tells it."""
+    manifest = add_stack(store, "box:1", [busybox_layer()])
+    digest = manifest.layers[0].digest.removeprefix("sha256:")
+    blob = Path(store) / "blobs" / "sha256" / digest
+    blob.chmod(0o644)
+    blob.write_bytes(b"x" * blob.stat().st_size)
+    said = rootgen("run", "--store", store, "box:1", "--", "true").stderr
+    with pytest.raises(LaunchError) as caught:
+        api.run(api.ImageName("box:1", store), ["true"])
+    assert f"rootgen: {str(caught.value).splitlines()[0]}" == said.splitlines()[0]
 
 
 _ODD = [
