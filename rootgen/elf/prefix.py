@@ -10,7 +10,7 @@ from struct import Struct
 
 # Elf64_Ehdr and Elf64_Phdr (elf(5)) of this machine's own byte order.
 _HEADER = Struct("=16xHHIQQQIHHH")
-_SEGMENT = Struct("=IIQQQQ")
+_SEGMENT = Struct("=IIQQQQ16x")
 _IDENT = b"\x7fELF\x02" + (b"\x01" if sys.byteorder == "little" else b"\x02")
 _EXECUTABLE = (2, 3)  # ET_EXEC, ET_DYN
 _PT_INTERP = 3
@@ -28,8 +28,8 @@ def interpreter_in(prefix: bytes) -> bytes | None:
     kind, _, _, _, offset, _, _, _, size, count = _HEADER.unpack_from(prefix)
     if kind not in _EXECUTABLE or size != _SEGMENT_SIZE or offset + size * count > len(prefix):
         return None
-    for at in range(offset, offset + size * count, size):
-        segment, _, start, _, _, length = _SEGMENT.unpack_from(prefix, at)
+    segments = prefix[offset : offset + size * count]
+    for segment, _, start, _, _, length in _SEGMENT.iter_unpack(segments):
         if segment == _PT_INTERP:
             name = prefix[start : start + length]
             whole = 1 < length == len(name) and name.find(b"\0") == length - 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from ctypes import c_char_p, c_int, c_long, c_size_t, c_void_p, create_string_buffer
+from ctypes import c_char_p, c_int, c_long, c_size_t
 
 from rootgen.linux.libc import function
 from rootgen.linux.path import encoded
@@ -23,7 +23,6 @@ _FCNTL = function("fcntl", c_int, c_int, c_long)
 _DUP2 = function("dup2", c_int, c_int)
 _DUP3 = function("dup3", c_int, c_int, c_int)
 _WRITE = function("write", c_int, c_char_p, c_size_t)
-_PREAD = function("pread", c_int, c_void_p, c_size_t, c_long)
 _CHDIR = function("chdir", c_char_p)
 _FCHDIR = function("fchdir", c_int)
 
@@ -69,18 +68,6 @@ def record_write(
 ) -> None:
     """Record that ``size`` bytes, which ``data`` will be, are written at once."""
     recorder.call(_WRITE, descriptor, data, size, failed=failed)
-
-
-def record_reading(recorder: Recorder, descriptor: Slot, size: int, failed: Handler) -> Slot:
-    """Record that up to ``size`` bytes are read from the beginning; a buffer of them will be there.
-
-    What is not read of it is zero.
-    """
-    read = recorder.value()
-    buffer = create_string_buffer(size)
-    recorder.call(_PREAD, descriptor, buffer, size, 0, failed=failed)
-    recorder.call(bytes, buffer, into=read, failed=failed)
-    return read
 
 
 def record_entering(recorder: Recorder, directory: Slot | str, failed: Handler) -> None:

@@ -17,7 +17,7 @@ from rootgen.elf.prefix import interpreter_in
 from rootgen.elf.reader import is_elf, read_interpreter
 from rootgen.errors import ElfError, NotExecutableError, NotFoundError
 from rootgen.linux.calls import Recorder
-from rootgen.linux.descriptor import record_closing, record_opening, record_reading
+from rootgen.linux.descriptor import record_closing, record_opening
 from rootgen.linux.mount import descriptor_path
 from rootgen.linux.path import open_in_root, record_open_in_root
 from rootgen.named import TYPE_CHECKING
@@ -70,9 +70,7 @@ def record_look(name: str) -> Program:
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
     program = record_open_in_root(recorder, root, name, flags, _look_closer)
     loader = recorder.value()
-    recorder.call(_check_mode, program, failed=_look_closer)
-    prefix = record_reading(recorder, program, _PREFIX, _look_closer)
-    recorder.call(_loader_in, prefix, into=loader, failed=_look_closer)
+    recorder.call(_loader_of, program, into=loader, failed=_look_closer)
     found = record_open_in_root(recorder, root, loader, os.O_PATH, _look_closer)
     for opened in (found, program, root):
         record_closing(recorder, opened, _look_closer)
@@ -83,14 +81,11 @@ def _look_closer(*_: object) -> int:
     raise LookCloserError
 
 
-def _check_mode(program: int) -> None:
+def _loader_of(program: int) -> bytes:
     mode = os.fstat(program).st_mode
     if mode & _FORMAT != _REGULAR or mode & _FOR_ALL != _FOR_ALL:
         raise LookCloserError
-
-
-def _loader_in(prefix: bytes) -> bytes:
-    loader = interpreter_in(prefix)
+    loader = interpreter_in(os.pread(program, _PREFIX, 0))
     if loader is None:
         raise LookCloserError
     return loader or b"."  # what is there anyhow
