@@ -129,11 +129,9 @@ def _source(form: Format, what: str | ImageName, progress: Progress | None) -> I
     if form.streams and isinstance(what, str):
         from rootgen.rootfs.packing import PackedTree
 
-        with PackedTree(what) as tree:
-            stream = tree.stream()
-            opened = tree.contents.open
+        with PackedTree(what) as tree, tree.stream() as stream:
             yield _Source(
-                stream.entries, opened, stream.size, lambda: (stream.notes(), stream.count)
+                stream.entries, stream.open, stream.size, lambda: (stream.notes(), stream.count)
             )
         return
     with packable(what, progress) as root:

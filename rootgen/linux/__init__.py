@@ -5,6 +5,8 @@ plain values (descriptors, names, flags), does one thing, and raises OSError
 whose ``filename`` names what it was about; what to advise is the caller's.
 
 Vocabulary: ``libc`` (the C library, raw system calls and their numbers);
+``calls`` (calls *recorded* to be made later, as ``descriptor``, ``entry`` and
+others record theirs); ``spawn`` (*posix_spawn*), ``signal_set``;
 ``copy`` (*reflink*, holes), ``rename`` (*exchange*), ``sync``;
 ``path`` (*open beneath* a directory, no link followed: openat2);
 ``mount`` (mounts, their flags, *pivot_root*); ``namespace`` (*clone* into

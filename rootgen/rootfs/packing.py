@@ -16,6 +16,7 @@ from rootgen.rootfs.note import Note
 from rootgen.rootfs.scan import Intent, Looking, intended, look, open_tree, read_manifest
 from rootgen.rootfs.source import TreeContents
 from rootgen.rootfs.walk import FILE
+from rootgen.sysroot.directory import DescriptorFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -63,7 +64,7 @@ class PackedTree:
 
     def stream(self) -> Stream:
         """Return what is to be packed, to be found while it is; raise PlanError as ``meant``."""
-        return Stream(self._root)
+        return Stream(self._root, self.contents)
 
     def meant(self, progress: Progress | None = None, *, contents: bool = False) -> Meant:
         """Return what is to be packed; with ``contents``, files have their digests.
@@ -85,13 +86,17 @@ class Stream:
 
     So a tree is packed while it is read. The entries are those of ``Meant.plan``;
     ``size`` is about how many bytes their contents have, where a manifest says it.
+    A context manager.
     """
 
-    def __init__(self, root: int) -> None:
+    def __init__(self, root: int, contents: TreeContents) -> None:
         """Begin at the open tree ``root``; raise PlanError for a malformed manifest."""
         self.count = 0
         self._root = root
-        self._looking = Looking(root)
+        self._contents = contents
+        # The file that was found last, as it is open.
+        self._opened: tuple[str, int] | None = None
+        self._looking = Looking(root, self._keep)
         self._manifest = read_manifest(root)
         files = () if self._manifest is None else self._manifest.plan.files()
         self.size = sum(entry.size for entry in files)
@@ -105,6 +110,27 @@ class Stream:
         for entry in self._entries():
             self.count += 1
             yield entry
+
+    def open(self, entry: Entry) -> DescriptorFile:
+        """Open the file that ``entry`` is: the last one, as a rule; raise TreeError."""
+        if self._opened is None or self._opened[0] != entry.path:
+            return self._contents.open(entry)
+        descriptor, self._opened = self._opened[1], None
+        return DescriptorFile(descriptor)
+
+    def _keep(self, entry: Entry, descriptor: int) -> None:
+        self.__exit__()
+        self._opened = entry.path, descriptor
+
+    def __enter__(self) -> Stream:
+        """Return the stream itself."""
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Close what nobody asked for."""
+        if self._opened is not None:
+            os.close(self._opened[1])
+            self._opened = None
 
     def notes(self) -> tuple[Note, ...]:
         """Return what is left out of what was read so far."""

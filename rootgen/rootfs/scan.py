@@ -20,7 +20,7 @@ from rootgen.rootfs.walk import FILE, Directories, mount_of
 from rootgen.rootfs.work import Work
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator
+    from collections.abc import Callable, Container, Iterator
 
     from rootgen.named import Progress
     from rootgen.plan.manifest import Manifest
@@ -135,7 +135,16 @@ def look(root: int, *, contents: bool = True, progress: Progress | None = None) 
     ``contents`` no file is opened, and none has a digest.
     """
     with Work() as work:
-        looking = Looking(root, work if contents else None, progress)
+        done = 0
+
+        def digest(entry: Entry, descriptor: int) -> None:
+            nonlocal done
+            done += entry.size
+            if progress is not None:
+                progress("reading", done, 0)
+            work.do(entry.size, lambda: _hashed(entry, descriptor))
+
+        looking = Looking(root, digest if contents else None)
         entries = {entry.path: entry for entry in looking.entries()}
         entries.update((entry.path, entry) for entry in work.results())
     plan = Plan(entries.values())
@@ -209,27 +218,26 @@ class Looking:
     """One reading of a tree.
 
     ``owner`` is that of the top; ``unheld`` what was left out of what was
-    read so far.
+    read so far; ``apart`` the inode of a file that is no part of it.
     """
 
-    def __init__(
-        self, root: int, work: Work | None = None, progress: Progress | None = None
-    ) -> None:
-        """Begin at the open tree ``root``; with ``work`` that has the files digested."""
+    def __init__(self, root: int, take: Callable[[Entry, int], None] | None = None) -> None:
+        """Begin at the open tree ``root``.
+
+        ``take`` gets each file that may be read, and its descriptor, which is
+        to be closed; without it none is opened.
+        """
         self.unheld = Notes()
+        self.apart: tuple[int, int] | None = None
         status = os.fstat(root)
         self.owner = (status.st_uid, status.st_gid)
         self._root = root
         self._mount = mount_of(root)
         self._attributes = AttributesAt(root)
-        self._work = work
-        self._progress = progress
+        self._take = take
         # By inode, the first of several names.
         self._first: dict[tuple[int, int], Entry] = {}
         self._count = 0
-        self._read = 0
-        # What is being made of the tree, if that is to be seen in it.
-        self.apart: tuple[int, int] | None = None
 
     def entries(self) -> Iterator[Entry]:
         """Return everything, read as it is asked for, in the order of a Plan.
@@ -242,86 +250,102 @@ class Looking:
             levels = [("", self._names(directories, "/"))]
             while levels:
                 above, names = levels[-1]
-                name = next(names, None)
-                if name is None:
+                name, is_file = next(names, ("", False))
+                if not name:
                     levels.pop()
                     continue
                 path = f"{above}/{name}"
-                entry = self._at(path, directories.at(above or "/"), name)
+                directory = directories.at(above or "/")
+                entry = self._at(path, directory, name, is_file=is_file)
                 if entry is None:
                     continue
                 yield entry
                 if entry.kind is EntryKind.DIRECTORY:
                     levels.append((path, self._names(directories, path)))
 
-    def _names(self, directories: Directories, path: str) -> Iterator[str]:
-        """Return what is in a directory, in order; note where it is not ours to read."""
+    def _names(self, directories: Directories, path: str) -> Iterator[tuple[str, bool]]:
+        """Return what is in a directory, in order, and which of it are files.
+
+        What is not ours to read is noted.
+        """
         try:
             directory = directories.at(path)
             if mount_of(directory) == self._mount:
-                return iter(sorted(os.listdir(directory)))
+                with os.scandir(directory) as found:
+                    return iter(
+                        sorted([(one.name, one.is_file(follow_symlinks=False)) for one in found])
+                    )
             self.unheld.add(path, "a place where a file system is mounted")
         except OSError as error:
             _refuse_exhaustion(path, error)
             self.unheld.add(path, f"a directory that cannot be read: {error.strerror}")
         return iter(())
 
-    def _at(self, path: str, directory: int, name: str) -> Entry | None:
+    def _at(self, path: str, directory: int, name: str, *, is_file: bool) -> Entry | None:
         """Return what is at one name; None for what is no part of the Plan."""
-        try:
-            status = os.stat(name, dir_fd=directory, follow_symlinks=False)
-        except FileNotFoundError:
-            return None  # removed while we look
         if path == MANIFEST_PATH:
             return None
         self._count += 1
         if self._count >= _MOST:
             raise TreeError(f"the tree has more than {_MOST} entries")
+        try:
+            if is_file and self._take is not None:
+                return self._opened(path, directory, name)
+            return self._seen(path, directory, name)
+        except FileNotFoundError:
+            return None  # removed while we look
+
+    def _seen(self, path: str, directory: int, name: str) -> Entry | None:
+        """Return what is at one name, without opening it."""
+        status = os.stat(name, dir_fd=directory, follow_symlinks=False)
         kind = _KINDS.get(stat.S_IFMT(status.st_mode))
         if kind is None:
             self.unheld.add(path, "a socket")
             return None
-        if kind is EntryKind.FILE:
-            if self.apart == (status.st_dev, status.st_ino):
-                return None
-            return self._file(path, directory, name, status)
+        if kind is EntryKind.FILE and (known := self._known(path, status)):
+            return known[0]
         entry = self._entry(path, status, self._attributes.of(directory, name))
         if kind is EntryKind.SYMLINK:
             entry = entry._replace(target=os.readlink(name, dir_fd=directory))
+        elif kind is EntryKind.FILE:
+            self._remember(entry, status)
         return entry
 
-    def _file(self, path: str, directory: int, name: str, status: os.stat_result) -> Entry:
-        if status.st_nlink == 1:
-            return self._new_file(path, directory, name, status)
-        inode = (status.st_dev, status.st_ino)
-        first = self._first.get(inode)
-        if first is not None:
-            return hard_link(first._replace(path=path), first.path)
-        entry = self._new_file(path, directory, name, status)
-        self._first[inode] = entry
-        return entry
-
-    def _new_file(self, path: str, directory: int, name: str, status: os.stat_result) -> Entry:
-        if self._work is None:
-            return self._entry(path, status, self._attributes.of(directory, name))
+    def _opened(self, path: str, directory: int, name: str) -> Entry | None:
+        """Return what a file is that may be opened, and have it taken."""
         try:
             descriptor = os.open(name, FILE, dir_fd=directory)
+        except FileNotFoundError:
+            raise
         except OSError as error:
             _refuse_exhaustion(path, error)
-            return self._entry(path, status, self._attributes.of(directory, name))
+            return self._seen(path, directory, name)
         try:
-            entry = self._entry(path, os.fstat(descriptor), attributes(descriptor))
+            status = os.fstat(descriptor)
+            _check_file(path, status)
+            if known := self._known(path, status):
+                os.close(descriptor)
+                return known[0]
+            entry = self._entry(path, status, attributes(descriptor))
         except BaseException:
             os.close(descriptor)
             raise
-        if entry.kind is not EntryKind.FILE:
-            os.close(descriptor)
-            raise TreeError(f"{path} of the tree changed while it was read")
-        self._read += entry.size
-        if self._progress is not None:
-            self._progress("reading", self._read, 0)
-        self._work.do(entry.size, lambda: _hashed(entry, descriptor))
+        self._remember(entry, status)
+        if self._take is not None:
+            self._take(entry, descriptor)
         return entry
+
+    def _known(self, path: str, status: os.stat_result) -> tuple[Entry | None] | None:
+        """Return what is known of a file by its inode: one more name of another, or nothing."""
+        inode = (status.st_dev, status.st_ino)
+        if inode == self.apart:
+            return (None,)
+        first = self._first.get(inode) if status.st_nlink > 1 else None
+        return first and (hard_link(first._replace(path=path), first.path),)
+
+    def _remember(self, entry: Entry, status: os.stat_result) -> None:
+        if status.st_nlink > 1:
+            self._first[status.st_dev, status.st_ino] = entry
 
     @staticmethod
     def _entry(path: str, status: os.stat_result, xattrs: tuple[tuple[str, bytes], ...]) -> Entry:
@@ -342,6 +366,11 @@ class Looking:
             (os.major(device), os.minor(device)) if device else (0, 0),
             xattrs,
         )
+
+
+def _check_file(path: str, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise TreeError(f"{path} of the tree changed while it was read")
 
 
 def _refuse_exhaustion(path: str, error: OSError) -> None:
