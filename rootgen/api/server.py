@@ -15,13 +15,13 @@ import threading
 from rootgen.api.run import compose_run, on_root
 from rootgen.errors import LaunchError
 from rootgen.linux import message
-from rootgen.named import TYPE_CHECKING
+from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sandbox.compose import compose_launch
 from rootgen.sandbox.facts import read_process
 from rootgen.sandbox.root_use import RootUse
-from rootgen.sandbox.serve import ANNOUNCED, CONTROL, IN_MESSAGE, QUIET
+from rootgen.sandbox.serve import ANEW, ANNOUNCED, AS_BEFORE, CONTROL, IN_MESSAGE, QUIET
 from rootgen.sandbox.signals import CAUGHT
-from rootgen.sandbox.stored_launch import LaunchWriter
+from rootgen.sandbox.stored_launch import LaunchWriter, command_first, write_command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,6 +36,16 @@ _CODE = (
 )
 
 
+class _Handed(NamedTuple):
+    """A launch on its way: its command, what it is but for that, and descriptors."""
+
+    start: bytes
+    command: bytes
+    bare: bytes
+    parts: tuple[int, ...]
+    locks: tuple[int, ...]
+
+
 class _Connection:
     """The control socket of this process's server; a fork of this process has none yet."""
 
@@ -44,6 +54,7 @@ class _Connection:
         self.control = -1
         self.identity = (-1, -1)
         self._own: tuple[tuple[int, int], Process] | None = None
+        self._sent = b""
 
     def own(self) -> Process:
         """Return what this process is, and its server with it; read once for each user it is."""
@@ -52,8 +63,44 @@ class _Connection:
             known = self._own = identity, read_process()
         return known[1]
 
+    def send(self, launch: _Handed) -> None:
+        """Send a launch to the server, which is started where there is none (any longer)."""
+        with self.lock:
+            # It has the credentials that we had when it began.
+            if self.control >= 0 and self.identity == _identity():
+                try:
+                    self._send(launch)
+                except (BrokenPipeError, ConnectionResetError):
+                    pass  # it was killed
+                else:
+                    return
+            self.forget()
+            self.identity = _identity()
+            self.control = _start_server()
+            try:
+                self._send(launch)
+            except OSError as error:
+                raise LaunchError(f"the launch server did not start: {error.strerror}") from error
+
+    def _send(self, launch: _Handed) -> None:
+        """Send a launch; but for its command only where that is not what the server got last."""
+        start, command, bare, parts, locks = launch
+        if bare == self._sent and len(command) <= IN_MESSAGE:
+            message.send(self.control, start + AS_BEFORE + command, *parts, *locks)
+            return
+        self._sent = b""
+        written = os.memfd_create("rootgen-launch")
+        try:
+            with open(written, "wb", closefd=False) as file:
+                file.write(command_first(command, bare))
+            message.send(self.control, start + ANEW, *parts, written, *locks)
+        finally:
+            os.close(written)
+        self._sent = bare
+
     def forget(self) -> None:
         """Close the socket; the server then ends what runs, and itself."""
+        self._sent = b""
         if self.control >= 0:
             os.close(self.control)
         self.control = -1
@@ -129,51 +176,17 @@ def ask(
 def _hand_on(
     launch: Launch, streams: tuple[int, int, int], locks: tuple[int, ...], *, announced: bool
 ) -> int:
-    data = _write(launch)
-    kind = ANNOUNCED if announced else QUIET
+    start = ANNOUNCED if announced else QUIET
     ours, theirs = message.message_pair()
     try:
-        if len(data) <= IN_MESSAGE:
-            _send(kind + data, (theirs, *streams, *locks))
-        else:
-            _send_as_file(kind, data, (theirs, *streams), locks)
+        command = write_command(launch.command)
+        _connection.send(_Handed(start, command, _write(launch), (theirs, *streams), locks))
     except BaseException:
         os.close(ours)
         raise
     finally:
         os.close(theirs)
     return ours
-
-
-def _send_as_file(kind: bytes, data: bytes, parts: tuple[int, ...], locks: tuple[int, ...]) -> None:
-    written = os.memfd_create("rootgen-launch")
-    try:
-        with open(written, "wb", closefd=False) as file:
-            file.write(data)
-        _send(kind, (*parts, written, *locks))
-    finally:
-        os.close(written)
-
-
-def _send(text: bytes, parts: tuple[int, ...]) -> None:
-    """Send a launch to the server, which is started where there is none (any longer)."""
-    with _connection.lock:
-        # It has the credentials that we had when it began.
-        identity = _identity()
-        if _connection.control >= 0 and _connection.identity == identity:
-            try:
-                message.send(_connection.control, text, *parts)
-            except (BrokenPipeError, ConnectionResetError):
-                _connection.forget()
-            else:
-                return
-        _connection.forget()
-        _connection.control = _start_server()
-        _connection.identity = identity
-        try:
-            message.send(_connection.control, text, *parts)
-        except OSError as error:
-            raise LaunchError(f"the launch server did not start: {error.strerror}") from error
 
 
 def _start_server() -> int:

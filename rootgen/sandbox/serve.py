@@ -40,12 +40,13 @@ if TYPE_CHECKING:
 
 # The socket of the launches.
 CONTROL = 3
-# What comes with one: the answer's socket, standard input, output and error. A file with the launch
-# may follow, and the lock of its root.
+# What comes with one: the answer's socket, standard input, output and error. A file may follow, and
+# the lock of the root.
 PARTS = 4
-# The first byte of its message says whether the start of the program is to be told. The launch
-# follows, or is in the file: a message has a limit.
+# Its message begins with one of the first two, which say whether the start of the program is to be
+# told; then the launch is that of the file, or the one before but for the command, which follows.
 ANNOUNCED, QUIET = b"a", b"q"
+ANEW, AS_BEFORE = b"n", b"b"
 IN_MESSAGE = 60 << 10
 ENDED = b"ended"
 SIGNAL = b"signal"
@@ -138,11 +139,12 @@ class Server:
         if len(parts) < PARTS:
             return False
         (reply, *streams), more = parts[:PARTS], parts[PARTS:]
-        kind, written = message[:1], message[1:]
+        kind, which, command = message[:1], message[1:2], message[2:]
         try:
-            if not written:
-                written, more = _read_all(more[0]), more[1:]
-            launch = self._read(written)
+            if which == ANEW:
+                launch, more = self._read.whole(_read_all(more[0])), more[1:]
+            else:
+                launch = self._read.with_command(command)
             use = RootUse(launch.root.use, *more)
             running = self._start(reply, launch, use, (streams[0], streams[1], streams[2]))
             self._watch(running, reply)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import marshal
 
+from rootgen.errors import LaunchError
 from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox import launch as launch_values
 from rootgen.sandbox import limits as limit_values
@@ -30,7 +31,7 @@ LAUNCH_CLASSES = classes_of(
 
 
 class LaunchWriter:
-    """Writes launches; one that differs from the last in nothing but the command costs little."""
+    """Writes launches but for their commands; one like the last costs little."""
 
     def __init__(self) -> None:
         """Begin with nothing written."""
@@ -38,27 +39,41 @@ class LaunchWriter:
         self._last: tuple[Launch | None, bytes] = (None, b"")
 
     def __call__(self, launch: Launch) -> bytes:
-        """Return the bytes of a launch, which ``LaunchReader`` reads."""
-        rest = launch._replace(command=())
+        """Return the bytes of a launch without its command, which ``LaunchReader`` reads."""
+        bare = launch._replace(command=())
         before, data = self._last
-        if rest != before:
-            data = marshal.dumps(to_json(rest))
-            self._last = rest, data
-        return marshal.dumps((launch.command, data))
+        if bare != before:
+            data = marshal.dumps(to_json(bare))
+            self._last = bare, data
+        return data
+
+
+def write_command(command: tuple[str, ...]) -> bytes:
+    """Return the bytes of a launch's command, which ``LaunchReader`` reads."""
+    return marshal.dumps(command)
+
+
+def command_first(command: bytes, bare: bytes) -> bytes:
+    """Return a command and what it is for, which ``LaunchReader`` reads."""
+    return marshal.dumps((command, bare))
 
 
 class LaunchReader:
-    """Reads launches; one that differs from the last in nothing but the command costs little."""
+    """Reads launches, in a process that trusts the one that wrote them."""
 
     def __init__(self) -> None:
         """Begin with nothing read."""
-        self._rest = b""
-        self._last: Launch | None = None
+        self._bare: Launch | None = None
 
-    def __call__(self, data: bytes) -> Launch:
-        """Return the launch that ``LaunchWriter`` wrote, in a process that trusts that one."""
-        command, rest = marshal.loads(data)  # noqa: S302 - it is of the process that started us
-        if self._last is None or rest != self._rest:
-            self._last = from_json(marshal.loads(rest), LAUNCH_CLASSES)  # noqa: S302
-            self._rest = rest
-        return self._last._replace(command=command)
+    def whole(self, data: bytes) -> Launch:
+        """Return the launch of what ``command_first`` made: what the next commands are for."""
+        self._bare = None
+        command, bare = marshal.loads(data)  # noqa: S302 - of the process that started us
+        self._bare = from_json(marshal.loads(bare), LAUNCH_CLASSES)  # noqa: S302
+        return self.with_command(command)
+
+    def with_command(self, data: bytes) -> Launch:
+        """Return the last launch with another command; raise LaunchError where there was none."""
+        if self._bare is None:
+            raise LaunchError("the launch that this command is for was not read")
+        return self._bare._replace(command=marshal.loads(data))  # noqa: S302

@@ -275,3 +275,24 @@ def test_seccomp(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     command = ["grep", "Seccomp_filters", "/proc/self/status"]
     done = rootgen.run(tree, command, options=rootgen.Options(seccomp="none"))
     assert done.stdout.split() == [b"Seccomp_filters:", b"1"]
+
+
+def test_command_longer_than_a_message(tree: Path) -> None:
+    """Arguments of any length, and short ones for the same launch after them."""
+    count = ["sh", "-c", "echo $#", "sh"]
+    assert rootgen.run(tree, [*count, *["y" * 100_000] * 4]).stdout == b"4\n"
+    assert rootgen.run(tree, [*count, "y"]).stdout == b"1\n"
+
+
+def test_options_side_by_side(tree: Path) -> None:
+    """Who asks for another launch than the one before gets that, whoever else asks meanwhile."""
+
+    def ask(which: int) -> None:
+        options = rootgen.Options(env=(("WHICH", str(which % 3)),))
+        for number in range(10):
+            script = f"echo $WHICH {number}"
+            done = rootgen.run(tree, ["sh", "-c", script], options=options)
+            assert done.stdout == f"{which % 3} {number}\n".encode()
+
+    with ThreadPoolExecutor(6) as executor:
+        assert list(executor.map(ask, range(6))) == [None] * 6
