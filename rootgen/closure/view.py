@@ -11,8 +11,6 @@ from rootgen.named import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from rootgen.closure.graph import Closure
-
 
 class Retained(NamedTuple):
     """What would go with ``path``: how many files, itself included, and their bytes.
@@ -24,15 +22,6 @@ class Retained(NamedTuple):
     through: str
     files: int
     size: int
-
-
-def graph_of(closure: Closure) -> networkx.MultiDiGraph[str]:
-    """Return the closure as a graph: nodes are real paths, each edge holds its ``Edge``."""
-    graph: networkx.MultiDiGraph[str] = networkx.MultiDiGraph()
-    graph.add_nodes_from(closure.files)
-    for edge in closure.edges:
-        graph.add_edge(edge.source, edge.target, edge=edge)
-    return graph
 
 
 def chains(

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 # linux/prctl.h
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
-_PR_SET_KEEPCAPS = 8
 _PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 _PR_GET_NO_NEW_PRIVS = 39
@@ -100,11 +99,6 @@ def set_parent_death_signal(number: int) -> None:
 def set_dumpable(*, dumpable: bool) -> None:
     """Let others of our uid trace us and read our /proc files, or not; raise OSError."""
     prctl(PR_SET_DUMPABLE, int(dumpable), "PR_SET_DUMPABLE")
-
-
-def set_keep_capabilities(*, keep: bool) -> None:
-    """Keep the permitted set across setuid(2) away from 0, or not; raise OSError."""
-    prctl(_PR_SET_KEEPCAPS, int(keep), "PR_SET_KEEPCAPS")
 
 
 def set_child_subreaper(*, subreaper: bool) -> None:

@@ -6,7 +6,6 @@ import os
 
 from rootgen.linux.libc import call, check, has, numbers, system_call
 
-_RENAME_NOREPLACE = 1
 _RENAME_EXCHANGE = 2
 
 
@@ -17,19 +16,12 @@ def exchange(directory_a: int, name_a: str, directory_b: int, name_b: str) -> No
     where the file system or kernel cannot, EXDEV across file systems and for
     directories of an overlay's lower layer.
     """
-    _renameat2(directory_a, name_a, directory_b, name_b, _RENAME_EXCHANGE)
-
-
-def rename_new(directory_a: int, name_a: str, directory_b: int, name_b: str) -> None:
-    """Rename ``name_a`` to ``name_b``, and raise FileExistsError where that is taken."""
-    _renameat2(directory_a, name_a, directory_b, name_b, _RENAME_NOREPLACE)
-
-
-def _renameat2(directory_a: int, name_a: str, directory_b: int, name_b: str, flags: int) -> None:
     old, new = os.fsencode(name_a), os.fsencode(name_b)
     # musl before 1.2.6 and glibc before 2.28 have no wrapper.
     if has("renameat2"):
-        result = call("renameat2", directory_a, old, directory_b, new, flags)
+        result = call("renameat2", directory_a, old, directory_b, new, _RENAME_EXCHANGE)
     else:
-        result = system_call(numbers().renameat2, directory_a, old, directory_b, new, flags)
+        result = system_call(
+            numbers().renameat2, directory_a, old, directory_b, new, _RENAME_EXCHANGE
+        )
     check(result, name_a, name_b)
