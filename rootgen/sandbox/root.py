@@ -65,7 +65,7 @@ def record_change(recorder: Recorder, tree: Slot, way: str) -> Slot:
 
     What is recorded raises LaunchError.
     """
-    chrooted, changed, alike = (recorder.value() for _ in range(3))
+    chrooted, changed = recorder.value(), recorder.value()
     failed = failing("change the root")
     record_entering(recorder, tree, failed)
     recorder.call(bool, way == "chroot", into=chrooted, failed=failed)
@@ -74,7 +74,6 @@ def record_change(recorder: Recorder, tree: Slot, way: str) -> Slot:
         return chrooted
     done = Label()
     recorder.call(os.fstat, tree, into=changed, failed=failed)
-    recorder.call(_is_alike, changed, into=alike, failed=failed)
     hint = "--pivot auto falls back on chroot" if way == "pivot_root" else ""
     not_pivoted = failing("change the root with pivot_root", hint)
 
@@ -95,30 +94,32 @@ def record_change(recorder: Recorder, tree: Slot, way: str) -> Slot:
     failed = failing("unmount the old root")
     mounts.record_detach(recorder, failed)
     top = record_opening(recorder, "/..", _DIRECTORY, failed)
-    recorder.call(_let_go_of_the_rest, top, tree, changed, alike, failed=failed)
+    # Who records has the root that process 1 has at first.
+    recorder.call(_let_go_of_the_rest, top, tree, changed, _inode(os.stat("/")), failed=failed)
     record_entering(recorder, "/", failed)
     recorder.mark(done)
     return chrooted
 
 
-def _is_alike(changed: os.stat_result) -> bool:
-    """Say whether the old root is the tree as well."""
-    return os.path.samestat(os.stat("/"), changed)
+def _inode(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
 
 
-def _let_go_of_the_rest(top: int, tree: int, changed: os.stat_result, alike: bool) -> None:  # noqa: FBT001 - recorded calls take no keywords
+def _let_go_of_the_rest(top: int, tree: int, changed: os.stat_result, old: tuple[int, int]) -> None:
     """Unmount what of the old root still lies over the new one; ``top`` leads to it.
 
     What lay over the old one, as a stack's own directories do, lies over it
     still and is the first to go. Names do not lead to any of it, but "/.."
-    does. ``alike``: the tree is the old root as well. Raises OSError.
+    does. ``changed`` is of the new root, ``old`` the inode of the old one. Raises OSError.
 
-    Where the old root looks like it the numbers of the mounts tell. They come from the procfs
+    Where the old root is the tree as well the numbers of the mounts tell. They come from the procfs
     inside, which elsewhere somebody may have moved, so there they are not asked for.
     """
+    new = _inode(changed)
     while True:
-        same = os.path.samestat(os.fstat(top), changed)
-        on_top = same and (not alike or mounts.mount_id(top) == mounts.mount_id(tree))
+        on_top = _inode(os.fstat(top)) == new and (
+            new != old or mounts.mount_id(top) == mounts.mount_id(tree)
+        )
         os.close(top)
         if on_top:
             return
