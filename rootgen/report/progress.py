@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from rootgen.named import TYPE_CHECKING
-from rootgen.report.words import printable
+from rootgen.report.words import printable, size_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -49,7 +49,7 @@ class ProgressLine:
             self._shown = False
 
     def __call__(self, phase: str, done: int, total: int) -> None:
-        """Show that ``done`` of ``total`` is done; a total of 0 is unknown."""
+        """Show that ``done`` of ``total`` is done; with a total of 0, unknown, they are bytes."""
         now = self._clock() if self._enabled else 0.0
         if not self._enabled or now < self._next:
             return
@@ -60,9 +60,9 @@ class ProgressLine:
 
 
 def bar(phase: str, done: int, total: int) -> str:
-    """Return ``copying  [########------]  33 %``, or the count where there is no total."""
+    """Return ``copying  [########------]  33 %``, or how many bytes where there is no total."""
     if total <= 0:
-        return f"{printable(phase)}  {done}"
+        return f"{printable(phase)}  {size_words(done)}"
     part = min(max(done, 0), total) / total
     filled = int(part * _CELLS)
     return f"{printable(phase)}  [{'#' * filled}{'-' * (_CELLS - filled)}] {part:4.0%}"
