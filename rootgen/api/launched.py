@@ -82,7 +82,11 @@ class Launched:
 
     def wait_for_start(self) -> None:
         """Wait until the program has started, as the answers tell first; raise LaunchError."""
-        self.process = int(self._receive().partition(b" ")[2])
+        told = self._receive()
+        if told.startswith(ENDED):  # its start was not to be told
+            self._has_ended(told)
+        else:
+            self.process = int(told.partition(b" ")[2])
 
     def __enter__(self) -> Launched:
         """Return the launch itself."""
@@ -112,10 +116,13 @@ class Launched:
                 poll.register(self._answers, select.POLLIN)
                 if not poll.poll(timeout * 1000):
                     raise TimeoutError(f"{' '.join(self.command)} still runs")
-            told = self._receive()
-            _, status, timed_out, *notes = told.decode().split("\0")
-            self._ended = Ended(int(status), timed_out == "1", tuple(notes))
-            self.close()
+            return self._has_ended(self._receive())
+        return self._ended
+
+    def _has_ended(self, told: bytes) -> Ended:
+        _, status, timed_out, *notes = told.decode().split("\0")
+        self._ended = Ended(int(status), timed_out == "1", tuple(notes))
+        self.close()
         return self._ended
 
     def poll(self) -> Ended | None:

@@ -104,19 +104,28 @@ def compose_run(
     terminal: bool = True,
     compose: Compose = compose_launch,
     process: Process | None = None,
+    elsewhere: bool = False,
 ) -> Launch:
     """Return the Launch for a request; nothing is done.
 
     ``tell`` is called with what a person should know although it is no
     error; ``environ`` is the caller's environment; without ``terminal`` the
     program gets none, even where the caller is on one; ``compose`` makes the
-    Launch of what was read, ``process`` is what ``read_process`` said.
+    Launch of what was read, ``process`` is what ``read_process`` said,
+    and ``elsewhere`` that another process performs it, on streams of its own.
     Raises LaunchError or UsageError.
     """
     root = root_of(request)
     start = request.start or manifest_start(root, tell)
     options = with_defaults(start, request.options)
-    facts = read_facts(root, options, environ, process, terminal=terminal)
+    facts = read_facts(
+        root,
+        options,
+        environ,
+        process,
+        terminal=terminal and not elsewhere,
+        elsewhere=elsewhere,
+    )
     if facts.submounts and tell is not None:
         more = f" and {len(facts.submounts) - 1} more" if len(facts.submounts) > 1 else ""
         tell(

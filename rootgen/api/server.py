@@ -1,119 +1,33 @@
-"""The launch server of the Python API: started on first use, given launches, ends with us.
+"""Launches for the Python API: each is made here, and performed by a process fit to.
 
-``sandbox.serve`` says why there is one. It is a small process of its own
-(a fresh Python, 20 ms once), not a fork: nothing of the caller's memory,
-threads or descriptors is in it, and it is no child of the caller. The Launch is made here, of what
-the machine and the root say now.
+Made of what the machine and the root say now, in whichever thread asks. ``sandbox.serve`` says why
+it is performed elsewhere.
 """
 
 from __future__ import annotations
 
 import os
-import sys
-import threading
 
+from rootgen.api.connection import Connection, Handed
 from rootgen.api.run import compose_run, on_root
 from rootgen.errors import LaunchError
 from rootgen.linux import message
-from rootgen.named import TYPE_CHECKING, NamedTuple
+from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.compose import compose_launch
-from rootgen.sandbox.facts import read_process
 from rootgen.sandbox.root_use import RootUse
-from rootgen.sandbox.serve import ANEW, ANNOUNCED, AS_BEFORE, CONTROL, IN_MESSAGE, QUIET
-from rootgen.sandbox.signals import CAUGHT
-from rootgen.sandbox.stored_launch import LaunchWriter, command_first, write_command
+from rootgen.sandbox.serve import ANNOUNCED, QUIET
+from rootgen.sandbox.stored_launch import LaunchWriter, write_command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rootgen.api.run import RunRequest
-    from rootgen.sandbox.facts import Facts, Process
+    from rootgen.sandbox.facts import Facts
     from rootgen.sandbox.launch import Launch
     from rootgen.sandbox.options import Options
 
-_CODE = (
-    "import sys; sys.path.insert(0, sys.argv[1]); from rootgen.sandbox.serve import begin; begin()"
-)
-
-
-class _Handed(NamedTuple):
-    """A launch on its way: its command, what it is but for that, and descriptors."""
-
-    start: bytes
-    command: bytes
-    bare: bytes
-    parts: tuple[int, ...]
-    locks: tuple[int, ...]
-
-
-class _Connection:
-    """The control socket of this process's server; a fork of this process has none yet."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.control = -1
-        self.identity = (-1, -1)
-        self._own: tuple[tuple[int, int], Process] | None = None
-        self._sent = b""
-
-    def own(self) -> Process:
-        """Return what this process is, and its server with it; read once for each user it is."""
-        identity, known = _identity(), self._own
-        if known is None or known[0] != identity:
-            known = self._own = identity, read_process()
-        return known[1]
-
-    def send(self, launch: _Handed) -> None:
-        """Send a launch to the server, which is started where there is none (any longer)."""
-        with self.lock:
-            # It has the credentials that we had when it began.
-            if self.control >= 0 and self.identity == _identity():
-                try:
-                    self._send(launch)
-                except (BrokenPipeError, ConnectionResetError):
-                    pass  # it was killed
-                else:
-                    return
-            self.forget()
-            self.identity = _identity()
-            self.control = _start_server()
-            try:
-                self._send(launch)
-            except OSError as error:
-                raise LaunchError(f"the launch server did not start: {error.strerror}") from error
-
-    def _send(self, launch: _Handed) -> None:
-        """Send a launch; but for its command only where that is not what the server got last."""
-        start, command, bare, parts, locks = launch
-        if bare == self._sent and len(command) <= IN_MESSAGE:
-            message.send(self.control, start + AS_BEFORE + command, *parts, *locks)
-            return
-        self._sent = b""
-        written = os.memfd_create("rootgen-launch")
-        try:
-            with open(written, "wb", closefd=False) as file:
-                file.write(command_first(command, bare))
-            message.send(self.control, start + ANEW, *parts, written, *locks)
-        finally:
-            os.close(written)
-        self._sent = bare
-
-    def forget(self) -> None:
-        """Close the socket; the server then ends what runs, and itself."""
-        self._sent = b""
-        if self.control >= 0:
-            os.close(self.control)
-        self.control = -1
-
-    def after_fork(self) -> None:
-        """Leave the parent's server to the parent."""
-        self.lock = threading.Lock()
-        self._own = None
-        self.forget()
-
-
-def _identity() -> tuple[int, int]:
-    return os.geteuid(), os.getegid()
+# One server may have been killed; two in a row were not by chance.
+_ATTEMPTS = 2
 
 
 class _Composer:
@@ -136,7 +50,7 @@ class _Composer:
         return known[2]._replace(command=tuple(command))
 
 
-_connection = _Connection()
+_connection = Connection()
 _compose = _Composer()
 _write = LaunchWriter()
 os.register_at_fork(after_in_child=_connection.after_fork)
@@ -155,77 +69,70 @@ def ask(
     when the program has started, before the one of its end. Raises LaunchError where there is
     no server to be had, and what ``compose_run`` does.
     """
-
-    def do(ready: RunRequest) -> int:
-        launch = compose_run(
-            ready,
-            environ=environ,
-            terminal=False,
-            compose=_compose,
-            process=_connection.own(),
-        )
-        use = RootUse(launch.root.use)
-        with use:
-            answers = _hand_on(launch, streams, use.locks, announced=announced)
-            use.hand_over()
-        return answers
-
-    return on_root(request, do, threaded=True)
-
-
-def _hand_on(
-    launch: Launch, streams: tuple[int, int, int], locks: tuple[int, ...], *, announced: bool
-) -> int:
-    start = ANNOUNCED if announced else QUIET
-    ours, theirs = message.message_pair()
+    request = request._replace(options=_absolute(request.options))
+    # As it is now: the caller's own may change, and is compared with that of later launches.
+    asking = _Asking(streams, dict(environ), ANNOUNCED if announced else QUIET)
     try:
-        command = write_command(launch.command)
-        _connection.send(_Handed(start, command, _write(launch), (theirs, *streams), locks))
-    except BaseException:
-        os.close(ours)
+        on_root(request, asking, threaded=True)
+    except BaseException as error:
+        asking.close()
+        if isinstance(error, (OSError, ValueError)):
+            what = f"cannot make the launch: {error}"
+            raise LaunchError(what, hint="see the options and the paths in them") from error
         raise
-    finally:
-        os.close(theirs)
-    return ours
+    return asking.answers
 
 
-def _start_server() -> int:
-    """Start a server; return our end of its control socket."""
-    control, theirs = message.message_pair()
-    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    null = (os.devnull, os.O_RDWR, 0)
-    actions = [
-        (os.POSIX_SPAWN_DUP2, theirs, CONTROL),
-        *((os.POSIX_SPAWN_OPEN, stream, *null) for stream in range(3)),
-    ]
-    command = [sys.executable, "-I", "-S", "-c", _CODE, package]
-    try:
-        first = os.posix_spawn(
-            sys.executable,
-            command,
-            # Each launch would look up anew what it is the first to call.
-            {**os.environ, "LD_BIND_NOW": "1"},
-            file_actions=actions,
-            # What is typed at the caller's terminal is for the caller.
-            setsid=True,
-            setsigmask=(),
-            setsigdef=CAUGHT,
-        )
-    except OSError as error:
-        os.close(control)
-        raise LaunchError(f"cannot start {sys.executable}: {error.strerror}") from error
-    finally:
-        os.close(theirs)
-    # It forks the server and ends: the caller's own children are the caller's own.
-    if not _ended_well(first):
-        os.close(control)
-        raise LaunchError(f"the launch server did not start: {' '.join(command[:3])} failed")
-    return control
+class _Asking:
+    """One launch being asked for; ``answers`` is the socket on which its end is told."""
+
+    def __init__(
+        self, streams: tuple[int, int, int], environ: Mapping[str, str], start: bytes
+    ) -> None:
+        self.answers = -1
+        self._streams = streams
+        self._environ = environ
+        self._start = start
+
+    def __call__(self, ready: RunRequest) -> None:
+        """Compose the launch of a request whose root is ready, and hand it on."""
+        for _ in range(_ATTEMPTS):
+            launch = compose_run(
+                ready,
+                environ=self._environ,
+                elsewhere=True,
+                compose=_compose,
+                process=_connection.own(),
+            )
+            use = RootUse(launch.root.use)
+            with use:
+                if self._hand_on(launch, use.locks):
+                    use.hand_over()
+                    return
+        raise LaunchError("the launch server did not start")
+
+    def close(self) -> None:
+        """Give up what was asked for: it is killed."""
+        if self.answers >= 0:
+            os.close(self.answers)
+        self.answers = -1
+
+    def _hand_on(self, launch: Launch, locks: tuple[int, ...]) -> bool:
+        self.answers, theirs = message.message_pair()
+        handed = False
+        try:
+            command = write_command(launch.command)
+            parts = (theirs, *self._streams)
+            handed = _connection.send(Handed(self._start, command, _write(launch), parts, locks))
+        finally:
+            os.close(theirs)
+            if not handed:
+                self.close()
+        return handed
 
 
-def _ended_well(process_id: int) -> bool:
-    try:
-        return os.waitpid(process_id, 0)[1] == 0
-    except ChildProcessError:
-        # Another thread waits for any child, or SIGCHLD is ignored: the first request will tell.
-        return True
+def _absolute(options: Options) -> Options:
+    """Return the options with host paths that count for the server too, whose directory is /."""
+    binds = tuple(one._replace(source=os.path.abspath(one.source)) for one in options.binds)
+    devices = tuple(one._replace(source=os.path.abspath(one.source)) for one in options.devices)
+    return options._replace(binds=binds, devices=devices)

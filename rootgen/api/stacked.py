@@ -189,9 +189,9 @@ def _unpack(
     return notes
 
 
-# Run by a fresh Python, with the paths of modules that this one has.
+# Run by a fresh Python, which finds modules where this one does, its own library's first.
 _ELSEWHERE = (
-    "import sys; sys.path[:] = sys.argv[3:]; "
+    "import sys; sys.path += [one for one in sys.argv[3:] if one.startswith('/')]; "
     "from rootgen.api.stacked import unpack_for_another; unpack_for_another(*sys.argv[1:3])"
 )
 

@@ -63,15 +63,21 @@ def prepare_spawn(
 ) -> Spawn:
     """Prepare the start of ``command``, with no signal blocked and ``defaulted`` as they come.
 
-    Raises ValueError for a text with a zero.
+    Raises ValueError for a text with a zero, and a variable of no name or one with ``=``.
     """
     attributes = ctypes.create_string_buffer(_OPAQUE_BYTES)
     _check(_INIT(attributes))
     _check(_SET_FLAGS(attributes, _SETSIGDEF | _SETSIGMASK | _SETSID))
     _check(_SET_DEFAULT(attributes, signal_set(defaulted)))
     _check(_SET_MASK(attributes, signal_set(())))
-    variables = strings([f"{name}={value}" for name, value in environment])
+    variables = strings([_variable(name, value) for name, value in environment])
     return Spawn(strings(command), variables, attributes, ctypes.c_int())
+
+
+def _variable(name: str, value: str) -> str:
+    if not name or "=" in name:
+        raise ValueError("illegal environment variable name")
+    return f"{name}={value}"
 
 
 def spawn(

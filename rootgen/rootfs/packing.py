@@ -97,6 +97,7 @@ class Stream:
         # The file that was found last, as it is open.
         self._opened: tuple[str, int] | None = None
         self._looking = Looking(root, self._keep)
+        self._reading = self._looking.entries()
         self._manifest = read_manifest(root)
         files = () if self._manifest is None else self._manifest.plan.files()
         self.size = sum(entry.size for entry in files)
@@ -119,7 +120,7 @@ class Stream:
         return DescriptorFile(descriptor)
 
     def _keep(self, entry: Entry, descriptor: int) -> None:
-        self.__exit__()
+        self._drop()
         self._opened = entry.path, descriptor
 
     def __enter__(self) -> Stream:
@@ -127,7 +128,11 @@ class Stream:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        """Close what nobody asked for."""
+        """Close what is open."""
+        self._reading.close()
+        self._drop()
+
+    def _drop(self) -> None:
         if self._opened is not None:
             os.close(self._opened[1])
             self._opened = None
@@ -138,7 +143,7 @@ class Stream:
         return unheld if self._manifest is not None else (_NO_MANIFEST, *unheld)
 
     def _entries(self) -> Iterator[Entry]:
-        found: Iterable[Entry] = self._looking.entries()
+        found: Iterable[Entry] = self._reading
         if self._manifest is None:
             return iter(found)
         intent = Intent(self._manifest.plan, self._looking.owner)

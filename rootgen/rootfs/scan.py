@@ -20,7 +20,7 @@ from rootgen.rootfs.walk import FILE, Directories, mount_of
 from rootgen.rootfs.work import Work
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator
+    from collections.abc import Callable, Container, Generator, Iterator
 
     from rootgen.named import Progress
     from rootgen.plan.manifest import Manifest
@@ -239,7 +239,7 @@ class Looking:
         self._first: dict[tuple[int, int], Entry] = {}
         self._count = 0
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Generator[Entry, None, None]:
         """Return everything, read as it is asked for, in the order of a Plan.
 
         Of the names of one inode the first is the file. Raises TreeError.

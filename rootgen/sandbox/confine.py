@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-from functools import reduce
 
 from rootgen.linux import landlock, seccomp
 from rootgen.linux.calls import Recorder, perform
@@ -14,7 +13,7 @@ from rootgen.sandbox.place import failure
 from rootgen.sandbox.seccomp.bpf import join
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from typing import Any
 
     from rootgen.linux.calls import Handler
@@ -43,6 +42,7 @@ def open_domain(wanted: Landlock, streams: Iterable[int] = _STREAMS) -> int | No
     if not has_domain(wanted):
         return None
     rights = landlock.file_rights(wanted.version) if wanted.files else 0
+    ruleset: int | None = None
     try:
         ruleset = landlock.create_ruleset(rights, scope_abstract_sockets=wanted.sockets)
         if wanted.files:
@@ -51,6 +51,8 @@ def open_domain(wanted: Landlock, streams: Iterable[int] = _STREAMS) -> int | No
             for path in wanted.interpreters:
                 _allow_interpreter(ruleset, path, rights)
     except OSError as error:
+        if ruleset is not None:
+            os.close(ruleset)
         raise failure(f"make a Landlock ruleset ({error.filename})", error) from error
     return ruleset
 
@@ -120,17 +122,22 @@ def record_filters(recorder: Recorder, filters: Iterable[Filter], *, late: bool)
     runc, for whom that is optional, has to do it before it drops its own.
     What is recorded raises LaunchError.
     """
-    wanted = [one for one in filters if one.late == late]
-    if len({one.flags for one in wanted}) == 1:
-        wanted = [reduce(_joined, wanted)]
-    for one in wanted:
+    for one in _joined([one for one in filters if one.late == late]):
         flags = sum({seccomp.FLAGS[name] for name in one.flags})
         seccomp.record_filter(recorder, one.program, flags, _filter_failed(one.name))
 
 
-def _joined(first: Filter, second: Filter) -> Filter:
-    name = f"{first.name}, {second.name}"
-    return second._replace(name=name, program=join(first.program, second.program))
+def _joined(filters: Sequence[Filter]) -> list[Filter]:
+    """Return the filters, as few as say the same."""
+    found: list[Filter] = []
+    for one in filters:
+        first = found[-1] if found and found[-1].flags == one.flags else None
+        program = None if first is None else join(first.program, one.program)
+        if first is None or program is None:
+            found.append(one)
+        else:
+            found[-1] = one._replace(name=f"{first.name}, {one.name}", program=program)
+    return found
 
 
 def install_filters(filters: Iterable[Filter], *, late: bool) -> None:

@@ -125,11 +125,13 @@ def read_facts(
     process: Process | None = None,
     *,
     terminal: bool = True,
+    elsewhere: bool = False,
 ) -> Facts:
     """Read what a launch of ``root`` depends on; raise LaunchError.
 
     ``process`` is what ``read_process`` said, for who launches more than once. Without
-    ``terminal`` the program's streams are another process's, and may be anything.
+    ``terminal`` the program's streams are another process's, and may be anything; ``elsewhere``:
+    another process performs it, which is where this one is.
     """
     process = process or read_process()
     with Reading(root) as reading:
@@ -162,7 +164,7 @@ def read_facts(
         interpreters=_read_interpreters(),
         missing=missing,
         directories=_directories([bind.source for bind in options.binds]),
-        limits=_read_limits(options, privileged=privileged) if wants_groups(options) else None,
+        limits=_read_limits(options, privileged, elsewhere) if wants_groups(options) else None,
         rlimits=process.rlimits,
         uplinks=_read_uplinks(environ) if options.network not in ("none", "host") else (),
         time_namespaces=process.time_namespaces,
@@ -273,13 +275,18 @@ def absolute(root: Root) -> Root:
         raise LaunchError(f"the directory that {root.top} is relative to is gone") from error
 
 
-def _read_limits(options: Options, *, privileged: bool) -> LimitFacts:
+def _read_limits(options: Options, privileged: bool, elsewhere: bool) -> LimitFacts:  # noqa: FBT001
     from rootgen.sandbox.cgroup_facts import read_limit_facts  # few launches have limits
 
     try:
-        return read_limit_facts(options, privileged=privileged)
+        found = read_limit_facts(options, privileged=privileged)
     except OSError as error:
         raise LaunchError(f"{error.filename}: {error.strerror}") from error
+    if not elsewhere:
+        return found
+    # Who performs it is there as well.
+    shared = tuple(one._replace(alone=one.top) for one in found.hierarchies)
+    return found._replace(hierarchies=shared)
 
 
 def _read_uplinks(environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

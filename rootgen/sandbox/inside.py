@@ -121,18 +121,20 @@ def be_process_one(prepared: Prepared, given: Given) -> NoReturn:
     What goes wrong is told on the channel.
     """
     status = _FAILED
+    channel = given.channel
     try:
         begin = prepared.begin[given.streams != _STREAMS]
         begin.values[FIRST : FIRST + 5] = (given.channel, given.domain, *given.streams)
         perform(begin)
+        channel = CHANNEL
         if not waits_for_word(prepared.launch) or os.read(CHANNEL, len(GO)) == GO:
             status = _perform(prepared, given)
     except LaunchError as error:
-        message.send(CHANNEL, pack_error(error))
+        message.send(channel, pack_error(error))
         status = error.exit_status
     except BaseException as error:  # noqa: BLE001 - nothing may get past: above is the launcher's own stack
         text = f"{type(error).__name__}: {error}"
-        message.send(CHANNEL, pack_error(LaunchError(f"process 1 failed: {text}")))
+        message.send(channel, pack_error(LaunchError(f"process 1 failed: {text}")))
     finally:
         os._exit(status)
 

@@ -15,6 +15,7 @@ import os
 import select
 import signal
 import time
+from struct import Struct
 
 from rootgen.errors import LaunchError, RootgenError
 from rootgen.linux import message, process
@@ -42,16 +43,22 @@ if TYPE_CHECKING:
 CONTROL = 3
 # What comes with one: the answer's socket, standard input, output and error. A file may follow, and
 # the lock of the root.
-PARTS = 4
 # Its message begins with one of the first two, which say whether the start of the program is to be
-# told; then the launch is that of the file, or the one before but for the command, which follows.
+# told; then the launch is that of the file, and the number is its own, or that of the number but
+# for the command, which follows.
 ANNOUNCED, QUIET = b"a", b"q"
 ANEW, AS_BEFORE = b"n", b"b"
+NUMBER = Struct("=Q")
 IN_MESSAGE = 60 << 10
+# To each that comes anew the answer on the control socket: its number, and whether it is held now.
+TAKEN, REFUSED = b"taken", b"refused"
 ENDED = b"ended"
 SIGNAL = b"signal"
 
 _LAUNCH_LIMIT = 64 << 20
+_STREAMS = 3
+_NUMBER_AT = len(QUIET + ANEW)
+_COMMAND_AT = _NUMBER_AT + NUMBER.size
 
 
 def begin() -> NoReturn:
@@ -135,28 +142,47 @@ class Server:
 
     def _take_launch(self) -> bool:
         """Start what is to be launched; return false where nobody asks any longer."""
-        message, parts = self._inbox.receive(self._control)
-        if len(parts) < PARTS:
+        text, parts = self._inbox.receive(self._control)
+        if not text:
             return False
-        (reply, *streams), more = parts[:PARTS], parts[PARTS:]
-        kind, which, command = message[:1], message[1:2], message[2:]
+        given = list(parts)
+        reply = given.pop(0) if given else -1
         try:
-            if which == ANEW:
-                launch, more = self._read.whole(_read_all(more[0])), more[1:]
-            else:
-                launch = self._read.with_command(command)
-            use = RootUse(launch.root.use, *more)
-            running = self._start(reply, launch, use, (streams[0], streams[1], streams[2]))
+            running = self._launch(text, reply, given)
             self._watch(running, reply)
-            if kind == ANNOUNCED:
+            if text[:1] == ANNOUNCED:
                 self._watch(running, running.child.channel)
         except Exception as error:  # noqa: BLE001 - one launch's trouble is not the others'
-            _refuse(reply, error)
-            os.close(reply)
+            if reply >= 0:
+                _refuse(reply, error)
+                os.close(reply)
         finally:
-            for descriptor in streams:
+            for descriptor in given:
                 os.close(descriptor)
         return True
+
+    def _launch(self, text: bytes, reply: int, given: list[int]) -> _Running:
+        """Start what a message says; what it keeps of what was given with it is taken away."""
+        launch = self._said(text, given)
+        _check_given(given, _STREAMS)
+        use = RootUse(launch.root.use, *given[_STREAMS:])
+        del given[_STREAMS:]
+        return self._start(reply, launch, use, (given[0], given[1], given[2]))
+
+    def _said(self, text: bytes, given: list[int]) -> Launch:
+        """Return the launch of a message; what comes anew is answered, whatever becomes of it."""
+        number, command = text[_NUMBER_AT:_COMMAND_AT], text[_COMMAND_AT:]
+        if text[1:_NUMBER_AT] == AS_BEFORE:
+            return self._read.with_command(number, command)
+        answer = REFUSED
+        try:
+            self._read.forget()
+            _check_given(given, _STREAMS + 1)
+            launch = self._read.whole(number, _read_all(given.pop(_STREAMS)))
+            answer = TAKEN
+        finally:
+            _answer(self._control, number + answer)
+        return launch
 
     def _start(
         self, reply: int, launch: Launch, use: RootUse, streams: tuple[int, int, int]
@@ -168,8 +194,10 @@ class Server:
                 groups.__enter__()
                 child = start(self._prepare(launch), groups, (), streams)
             except BaseException:
-                groups.__exit__(None, None, None)
-                use.__exit__()
+                try:
+                    groups.__exit__(None, None, None)
+                finally:
+                    use.__exit__()
                 raise
         running = _Running(launch, groups, child, reply, use)
         self._running[child.process] = running
@@ -240,6 +268,15 @@ class Server:
             words = (str(deadline.status(status)), str(int(deadline.timed_out)), *notes)
             _answer(running.reply, b"\0".join((ENDED, *(word.encode() for word in words))))
         os.close(running.reply)
+
+
+def _check_given(given: list[int], number: int) -> None:
+    if len(given) < number:
+        # As many came as there was room for (recvmsg(2), MSG_CTRUNC).
+        raise LaunchError(
+            "the launch server has too many files open",
+            hint="raise the limit, RLIMIT_NOFILE, before the first launch",
+        )
 
 
 def _answer(reply: int, data: bytes) -> None:

@@ -70,10 +70,11 @@ def start(
     """
     launch = prepared.launch
     _check_streams(streams)
-    domain = open_domain(launch.landlock, streams)
     channel, theirs = message.message_pair()
-    prepared.enter.values[FIRST] = namespace.time_offsets()
+    domain: int | None = None
     try:
+        domain = open_domain(launch.landlock, streams)
+        prepared.enter.values[FIRST] = namespace.time_offsets()
         child = _clone(launch)
         if child == 0:
             be_process_one(prepared, Given(theirs, domain, streams, mask, keep=keep))

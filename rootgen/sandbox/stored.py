@@ -29,7 +29,8 @@ def to_json(value: Any) -> Any:
         return {_KIND: _BYTES, "hex": value.hex()}
     if isinstance(value, dict):
         raise TypeError("a mapping is no value of ours")
-    return value
+    # Of what is a string and more (of an enumeration, say) the string.
+    return str.__str__(value) if isinstance(value, str) else value
 
 
 def from_json(value: Any, classes: Mapping[str, type]) -> Any:

@@ -50,7 +50,7 @@ class LaunchWriter:
 
 def write_command(command: tuple[str, ...]) -> bytes:
     """Return the bytes of a launch's command, which ``LaunchReader`` reads."""
-    return marshal.dumps(command)
+    return marshal.dumps([str.__str__(word) for word in command])
 
 
 def command_first(command: bytes, bare: bytes) -> bytes:
@@ -63,17 +63,20 @@ class LaunchReader:
 
     def __init__(self) -> None:
         """Begin with nothing read."""
-        self._bare: Launch | None = None
+        self._held: tuple[bytes, Launch] | None = None
 
-    def whole(self, data: bytes) -> Launch:
-        """Return the launch of what ``command_first`` made: what the next commands are for."""
-        self._bare = None
+    def forget(self) -> None:
+        """Hold nothing: no command is for what was read before."""
+        self._held = None
+
+    def whole(self, number: bytes, data: bytes) -> Launch:
+        """Return the launch of what ``command_first`` made, held from now on by ``number``."""
         command, bare = marshal.loads(data)  # noqa: S302 - of the process that started us
-        self._bare = from_json(marshal.loads(bare), LAUNCH_CLASSES)  # noqa: S302
-        return self.with_command(command)
+        self._held = number, from_json(marshal.loads(bare), LAUNCH_CLASSES)  # noqa: S302
+        return self.with_command(number, command)
 
-    def with_command(self, data: bytes) -> Launch:
-        """Return the last launch with another command; raise LaunchError where there was none."""
-        if self._bare is None:
-            raise LaunchError("the launch that this command is for was not read")
-        return self._bare._replace(command=marshal.loads(data))  # noqa: S302
+    def with_command(self, number: bytes, data: bytes) -> Launch:
+        """Return the launch that is held, with a command; raise LaunchError where it is another."""
+        if self._held is None or self._held[0] != number:
+            raise LaunchError("the launch that this command is for is not held")
+        return self._held[1]._replace(command=tuple(marshal.loads(data)))  # noqa: S302

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -14,8 +15,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 import rootgen
-from rootgen.api import server
+from rootgen.api import connection, server
 from rootgen.errors import LaunchError, NotExecutableError, NotFoundError, UsageError
+from rootgen.sandbox.facts import Process, read_process
+from rootgen.sandbox.root_use import RootUse
 from tests.sandbox.tree import build_tree
 
 if TYPE_CHECKING:
@@ -296,3 +299,101 @@ def test_options_side_by_side(tree: Path) -> None:
 
     with ThreadPoolExecutor(6) as executor:
         assert list(executor.map(ask, range(6))) == [None] * 6
+
+
+def test_refused_for_want_of_descriptors(tree: Path) -> None:
+    """A launch that the server could not read is never taken for the one that it had before."""
+    with rootgen.launch(tree, ["sleep", "1000"]) as launched:
+        server_process = _server_of(launched)
+    options = rootgen.Options(hostname="other", read_only=True)
+    script = ["sh", "-c", "cat /proc/sys/kernel/hostname; touch /written"]
+    usual = resource.prlimit(server_process, resource.RLIMIT_NOFILE)
+    for room in range(6):
+        open_now = len(os.listdir(f"/proc/{server_process}/fd"))
+        resource.prlimit(server_process, resource.RLIMIT_NOFILE, (open_now + room, usual[1]))
+        with pytest.raises(LaunchError):
+            rootgen.run(tree, script, options=options)
+        resource.prlimit(server_process, resource.RLIMIT_NOFILE, usual)
+        done = rootgen.run(tree, script, options=options)
+        assert (done.stdout, done.status) == (b"other\n", 1)
+        assert rootgen.run(tree, ["cat", "/proc/sys/kernel/hostname"]).stdout != b"other\n"
+        deadline = time.monotonic() + 20
+        while len(os.listdir(f"/proc/{server_process}/fd")) != open_now:
+            assert time.monotonic() < deadline, "the server keeps a descriptor"
+            time.sleep(0.01)
+    assert not (tree / "written").exists()
+
+
+def test_environment_of_the_moment(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is taken from the caller's environment is what it is now."""
+    for term in ("first", "second"):
+        monkeypatch.setenv("TERM", term)
+        assert rootgen.run(tree, ["sh", "-c", "echo $TERM"]).stdout == f"{term}\n".encode()
+
+
+def test_interrupted_after_it_was_handed_on(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who never gets to know of a launch leaves none behind, nor a descriptor."""
+    rootgen.run(tree, ["true"])
+    before = os.listdir("/proc/self/fd")
+
+    def interrupt(_: RootUse) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RootUse, "hand_over", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            rootgen.launch(tree, ["sh", "-c", "sleep 123.456"])
+    assert os.listdir("/proc/self/fd") == before
+    rootgen.run(tree, ["true"])
+    assert "123.456" not in subprocess.run(["ps", "ax"], capture_output=True, text=True).stdout
+
+
+def test_what_the_process_is_now(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With another server what this process may do is looked at again."""
+    with rootgen.launch(tree, ["sleep", "1000"]) as launched:
+        server_process = _server_of(launched)
+        os.kill(server_process, signal.SIGKILL)
+        with pytest.raises(LaunchError):
+            launched.wait(20)
+    _wait_for_end(server_process)
+    read = []
+
+    def counted() -> Process:
+        read.append(read_process())
+        return read[-1]
+
+    monkeypatch.setattr(connection, "read_process", counted)
+    assert [rootgen.run(tree, ["true"]).status for _ in range(3)] == [0, 0, 0]
+    assert len(read) == 1
+
+
+class _Word(str):
+    __slots__ = ()
+
+
+def test_words_that_are_more_than_strings(tree: Path) -> None:
+    """An enumeration's member is the string that it is."""
+    done = rootgen.run(tree, [_Word("sh"), "-c", _Word("echo $A")], env={_Word("A"): _Word("b")})
+    assert done.stdout == b"b\n"
+
+
+@pytest.mark.parametrize("name", ["", "A=B", "A\0B"])
+def test_no_name_of_a_variable(tree: Path, name: str) -> None:
+    """It would be another one's, or nobody's."""
+    with pytest.raises(NotExecutableError):
+        rootgen.run(tree, ["true"], env={name: "c"})
+
+
+def test_no_path_to_bind(tree: Path) -> None:
+    """What can be no path is told as an error of the launch."""
+    with pytest.raises(LaunchError):
+        rootgen.run(tree, ["true"], binds=[rootgen.Bind("/etc\0", "/mnt")])
+
+
+def test_relative_path_to_bind(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is relative to the caller's directory."""
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "file").write_text("seen")
+    monkeypatch.chdir(tmp_path)
+    done = rootgen.run(tree, ["cat", "/mnt/file"], binds=[rootgen.Bind("here", "/mnt")])
+    assert done.stdout == b"seen"

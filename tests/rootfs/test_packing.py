@@ -83,3 +83,21 @@ def test_changed(tmp_path: Path, what: str) -> None:
             (tmp_path / "f").mkdir()
         with pytest.raises(TreeError, match="/f of the tree"):
             tree.contents.open(entry)
+
+
+def test_interrupted(tmp_path: Path) -> None:
+    """Nothing stays open after an error, even as long as somebody looks at that."""
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    (tmp_path / "deep" / "er" / "file").write_bytes(b"f")
+    before = os.listdir("/proc/self/fd")
+
+    def read() -> None:
+        with PackedTree(str(tmp_path)) as tree, tree.stream() as stream:
+            for entry in stream.entries((0, 0)):
+                if entry.kind is EntryKind.FILE:
+                    raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        read()
+    assert caught.value is not None
+    assert os.listdir("/proc/self/fd") == before

@@ -21,6 +21,9 @@ JUMP_GREATER = 0x25
 JUMP_GREATER_EQUAL = 0x35
 RETURN = 0x06  # BPF_RET | BPF_K
 ALLOWED = 0x7FFF0000  # SECCOMP_RET_ALLOW
+_ACTION = 0xFFFF0000  # SECCOMP_RET_ACTION_FULL
+# SECCOMP_RET_KILL_PROCESS, KILL_THREAD, ERRNO
+_FORBIDDING = (0x80000000, 0x00000000, 0x00050000)
 
 LENGTH_LIMIT = 4096  # BPF_MAXINSNS
 _NEAR = 0xFF  # the widest jump of a comparison
@@ -56,20 +59,26 @@ def pack(program: Piece, *, little: bool) -> bytes:
     return b"".join([layout.pack(*instruction) for instruction in program])
 
 
-def join(first: bytes, second: bytes) -> bytes:
+def join(first: bytes, second: bytes) -> bytes | None:
     """Return the program, of this machine's own byte order, that asks ``second`` what is allowed.
 
     As two filters do, it gives the more forbidding of their answers
-    (seccomp(2)), provided that what ``first`` forbids ``second`` does not forbid more severely. The
-    kernel makes code of each filter that it is given, which for a short one takes as long as for
-    one of hundreds of instructions.
+    (seccomp(2)), provided that what ``first`` forbids ``second`` does not
+    forbid more severely. None where ``first`` has answers that neither allow
+    nor forbid, or both are too long for one. The kernel makes code of each
+    filter that it is given, which for a short one takes as long as for one of
+    hundreds of instructions.
     """
     layout = Struct("<HBBI" if sys.byteorder == "little" else ">HBBI")
     count = len(first) // layout.size
-    allowed = layout.pack(RETURN, 0, 0, ALLOWED)
+    if len(first + second) // layout.size > LENGTH_LIMIT:
+        return None
     joined = bytearray(first)
-    for index in range(count):
-        at = index * layout.size
-        if first[at : at + layout.size] == allowed:
-            layout.pack_into(joined, at, JUMP, 0, 0, count - index - 1)
+    for index, (code, _, _, operand) in enumerate(layout.iter_unpack(first)):
+        if code != RETURN:
+            continue
+        if operand == ALLOWED:
+            layout.pack_into(joined, index * layout.size, JUMP, 0, 0, count - index - 1)
+        elif operand & _ACTION not in _FORBIDDING:
+            return None
     return bytes(joined) + second

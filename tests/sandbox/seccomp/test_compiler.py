@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import struct
 import sys
 from struct import pack
 from typing import TYPE_CHECKING
@@ -108,6 +109,7 @@ def test_two_filters_in_one(kept: str) -> None:
     terminal = compile_profile(select(TERMINAL, machine, ()))
     default = compile_profile(select(DEFAULT, machine, CAPABILITIES[kept]))
     joined = join(terminal, default)
+    assert joined is not None
     little = sys.byteorder == "little"
     dice = random.Random(kept)
     forbidden = 0
@@ -124,6 +126,16 @@ def test_two_filters_in_one(kept: str) -> None:
             assert answer(joined, audit, number, arguments, little=little) == expected
             forbidden += each[0] != ALLOW
     assert forbidden > 3
+
+
+def test_filters_that_stay_two() -> None:
+    """Who logs or traces is asked by the kernel itself; and one program has a limit."""
+    allow, log, trace = (struct.pack("=HBBI", 6, 0, 0, one) for one in (ALLOW, LOG, TRACE | 7))
+    assert join(log, allow) is None
+    assert join(trace, allow) is None
+    assert join(allow, trace) is not None
+    assert join(allow, allow * 4095) is not None
+    assert join(allow, allow * 4096) is None
 
 
 def _severity(action: int) -> int:
