@@ -301,6 +301,13 @@ def test_options_side_by_side(tree: Path) -> None:
         assert list(executor.map(ask, range(6))) == [None] * 6
 
 
+def _wait_for_descriptors(process: int, number: int) -> None:
+    deadline = time.monotonic() + 20
+    while len(os.listdir(f"/proc/{process}/fd")) != number:
+        assert time.monotonic() < deadline, "the server keeps a descriptor"
+        time.sleep(0.01)
+
+
 def test_refused_for_want_of_descriptors(tree: Path) -> None:
     """A launch that the server could not read is never taken for the one that it had before."""
     with rootgen.launch(tree, ["sleep", "1000"]) as launched:
@@ -308,8 +315,9 @@ def test_refused_for_want_of_descriptors(tree: Path) -> None:
     options = rootgen.Options(hostname="other", read_only=True)
     script = ["sh", "-c", "cat /proc/sys/kernel/hostname; touch /written"]
     usual = resource.prlimit(server_process, resource.RLIMIT_NOFILE)
+    open_now = 5  # three streams, the control socket, the signals
     for room in range(6):
-        open_now = len(os.listdir(f"/proc/{server_process}/fd"))
+        _wait_for_descriptors(server_process, open_now)
         resource.prlimit(server_process, resource.RLIMIT_NOFILE, (open_now + room, usual[1]))
         with pytest.raises(LaunchError):
             rootgen.run(tree, script, options=options)
@@ -317,10 +325,7 @@ def test_refused_for_want_of_descriptors(tree: Path) -> None:
         done = rootgen.run(tree, script, options=options)
         assert (done.stdout, done.status) == (b"other\n", 1)
         assert rootgen.run(tree, ["cat", "/proc/sys/kernel/hostname"]).stdout != b"other\n"
-        deadline = time.monotonic() + 20
-        while len(os.listdir(f"/proc/{server_process}/fd")) != open_now:
-            assert time.monotonic() < deadline, "the server keeps a descriptor"
-            time.sleep(0.01)
+    _wait_for_descriptors(server_process, open_now)
     assert not (tree / "written").exists()
 
 

@@ -23,7 +23,7 @@ from rootgen.plan.entry import EntryKind
 from rootgen.plan.plan import Plan
 from tests.laws.examples import at_most
 from tests.laws.test_layer import mixed, whole_plans
-from tests.layer.archives import bare, packed, read
+from tests.layer.archives import bare, directory, packed, read, symlink
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,6 +77,24 @@ def _flat(path: str, name: str) -> Plan:
         return bare(image_plan(store, image.manifest, image.config))
 
 
+def test_no_way_back() -> None:
+    """What put a file in the place of a directory, and then of nothing, is not put there again."""
+    top = directory("/")
+    base, newer = Plan([top, directory("/d")]), Plan([top])
+    with tempfile.TemporaryDirectory() as place:
+        path = f"{place}/store"
+        with Store.open_or_make(path) as store, store.adding():
+            _add(store, "base:1", [base])
+            _add(store, "newer:1", [newer])
+            _add(store, "image:1", [base, Plan([top, symlink("/d", "l")])])
+        there = RebaseRequest("image:1", "newer:1", path, base="base:1", tag="moved:1")
+        assert rebase(there).image is not None
+        back = rebase(RebaseRequest("moved:1", "base:1", path, tag="back:1"))
+        refusal = back.refusal()
+        assert refusal is not None
+        assert "and is a directory in the new base" in str(refusal)
+
+
 @at_most(30)
 @given(base=whole_plans(), other=whole_plans(), data=st.data())
 def test_rebased(base: Plan, other: Plan, data: DataObject) -> None:
@@ -97,5 +115,14 @@ def test_rebased(base: Plan, other: Plan, data: DataObject) -> None:
             return
         archive = read(packed(layer_of(base, new).members())[0])
         assert _flat(path, "moved:1") == bare(apply_layer(bare(newer), archive))
-        assert rebase(RebaseRequest("moved:1", "base:1", path, tag="back:1")).image is not None
+        back = rebase(RebaseRequest("moved:1", "base:1", path, tag="back:1"))
+        if back.image is None:
+            # It puts a file in the place of a directory of its first base, of which the other base
+            # has nothing: what it did there nobody knows any more, so from there it is refused.
+            found = list(reliances(archive, bare(newer), bare(base)))
+            (first, *others) = [one.path for one in found if one.weight is Weight.CONFLICT]
+            for one in (first, *others):
+                assert base[one].kind is EntryKind.DIRECTORY
+                assert newer.get(one) is None or newer[one].kind is not EntryKind.DIRECTORY
+            return
         assert find_image(path, "back:1").digest == same
