@@ -7,6 +7,7 @@ child of the caller.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import threading
@@ -29,6 +30,8 @@ from rootgen.sandbox.stored_launch import command_first
 if TYPE_CHECKING:
     from rootgen.sandbox.facts import Process
 
+# What says that nobody is there.
+_GONE = (errno.EPIPE, errno.ECONNRESET)
 _CODE = (
     "import sys; sys.path.insert(0, sys.argv[1]); from rootgen.sandbox.serve import begin; begin()"
 )
@@ -37,15 +40,20 @@ _CODE = (
 class Handed(NamedTuple):
     """A launch on its way: its command, what it is but for that, and descriptors.
 
-    ``start`` is one of ``serve``'s ANNOUNCED and QUIET; ``parts`` are the socket of the answers and
-    the streams, ``locks`` what keeps the root.
+    ``process`` is what it was composed for, ``start`` one of ``serve``'s ANNOUNCED and QUIET;
+    ``parts`` are the socket of the answers and the streams, ``locks`` what keeps the root.
     """
 
+    process: Process
     start: bytes
     command: bytes
     bare: bytes
     parts: tuple[int, ...]
     locks: tuple[int, ...]
+
+
+class _GoneError(Exception):
+    """Nobody holds the other end of the control socket."""
 
 
 class Connection:
@@ -54,7 +62,10 @@ class Connection:
     def __init__(self) -> None:
         """Begin without a server."""
         self._lock = threading.Lock()
+        self._owner = 0  # the thread that has it
         self._control = -1
+        # What a fork of this process is to close while a server is being started.
+        self._pending: list[int] = []
         # Whose the server is: it has the credentials that we had when it began.
         self._identity = (-1, -1)
         self._own: tuple[tuple[int, int], Process] | None = None
@@ -76,24 +87,45 @@ class Connection:
         process: the launch is to be composed anew. Raises LaunchError where
         none can be started.
         """
+        if self._owner == threading.get_ident():
+            raise LaunchError(
+                "this thread is asking for a launch already",
+                hint="launch nothing in a signal handler, or in what is called as objects go",
+            )
         with self._lock:
-            if self._control < 0 or self._identity != _identity():
-                self._forget()
-                self._control = start_server()
-                self._identity = _identity()
+            self._owner = threading.get_ident()
             try:
-                self._send(launch)
-            except (BrokenPipeError, ConnectionResetError):
+                return self._hand(launch)
+            finally:
+                self._owner = 0
+
+    def _hand(self, launch: Handed) -> bool:
+        if self._own is None or self._own[1] is not launch.process:
+            return False
+        if self._control < 0 or self._identity != _identity():
+            self._forget()
+            self._control = start_server(self._pending)
+            self._pending.clear()
+            self._identity = _identity()
+        try:
+            self._send(launch)
+        except _GoneError:
+            self._forget()
+            self._own = None
+            return False
+        except OSError as error:
+            if error.errno is None:
+                raise  # a signal handler's own
+            if error.errno in _GONE:
                 self._forget()
                 self._own = None
                 return False
-            except OSError as error:
-                raise LaunchError(f"the launch server cannot be told: {error.strerror}") from error
+            raise LaunchError(f"the launch server cannot be told: {error.strerror}") from error
         return True
 
     def _send(self, launch: Handed) -> None:
         """Send a launch; but for its command only where that is not what the server has."""
-        start, command, bare, parts, locks = launch
+        _, start, command, bare, parts, locks = launch
         if bare == self._taken and len(command) <= IN_MESSAGE:
             text = start + AS_BEFORE + NUMBER.pack(self._number) + command
             message.send(self._control, text, *parts, *locks)
@@ -111,7 +143,7 @@ class Connection:
         # An answer to an earlier one is there still where its sender was interrupted.
         while (answer := message.read(self._control))[: NUMBER.size] != number:
             if not answer:
-                raise BrokenPipeError
+                raise _GoneError
         if answer[NUMBER.size :] == TAKEN:
             self._taken = bare
 
@@ -122,35 +154,59 @@ class Connection:
 
     def _forget(self) -> None:
         self._taken = b""
-        if self._control >= 0:
-            os.close(self._control)
-        self._control = -1
+        # Forgotten before it is closed: an interrupt between the two must not close it twice.
+        control, self._control = self._control, -1
+        if control >= 0:
+            os.close(control)
 
     def after_fork(self) -> None:
         """Leave the parent's server to the parent."""
         self._lock = threading.Lock()
+        self._owner = 0
         self._own = None
-        self._forget()
+        # The control socket may be among what was pending.
+        for descriptor in {*self._pending, self._control} - {-1}:
+            os.close(descriptor)
+        self._pending, self._control, self._taken = [], -1, b""
 
 
 def _identity() -> tuple[int, int]:
     return os.geteuid(), os.getegid()
 
 
-def start_server() -> int:
-    """Start a server; return our end of its control socket."""
+def start_server(pending: list[int]) -> int:
+    """Start a server; return our end of its control socket.
+
+    ``pending`` gets what is open meanwhile. Raises LaunchError.
+    """
     control, theirs = message.message_pair()
+    pending[:] = control, theirs
+    try:
+        try:
+            first = _spawn(theirs)
+        finally:
+            pending.remove(theirs)
+            os.close(theirs)
+        # It forks the server and ends: the caller's own children are the caller's own.
+        _wait_for(first)
+    except BaseException:
+        pending.clear()
+        os.close(control)
+        raise
+    return control
+
+
+def _spawn(theirs: int) -> int:
     package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     null = (os.devnull, os.O_RDWR, 0)
     actions = [
         (os.POSIX_SPAWN_DUP2, theirs, CONTROL),
         *((os.POSIX_SPAWN_OPEN, stream, *null) for stream in range(3)),
     ]
-    command = [sys.executable, "-I", "-S", "-c", _CODE, package]
     try:
-        first = os.posix_spawn(
+        return os.posix_spawn(
             sys.executable,
-            command,
+            [sys.executable, "-I", "-S", "-c", _CODE, package],
             # Each launch would look up anew what it is the first to call.
             {**os.environ, "LD_BIND_NOW": "1"},
             file_actions=actions,
@@ -160,20 +216,14 @@ def start_server() -> int:
             setsigdef=CAUGHT,
         )
     except OSError as error:
-        os.close(control)
         raise LaunchError(f"cannot start {sys.executable}: {error.strerror}") from error
-    finally:
-        os.close(theirs)
-    # It forks the server and ends: the caller's own children are the caller's own.
-    if not _ended_well(first):
-        os.close(control)
-        raise LaunchError(f"the launch server did not start: {' '.join(command[:3])} failed")
-    return control
 
 
-def _ended_well(process_id: int) -> bool:
+def _wait_for(process_id: int) -> None:
     try:
-        return os.waitpid(process_id, 0)[1] == 0
+        status = os.waitpid(process_id, 0)[1]
     except ChildProcessError:
         # Another thread waits for any child, or SIGCHLD is ignored: the first request will tell.
-        return True
+        return
+    if status != 0:
+        raise LaunchError(f"the launch server did not start: {sys.executable} failed")

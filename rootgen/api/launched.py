@@ -13,7 +13,7 @@ import signal
 from rootgen.api.collect import OUTPUT_LIMIT, Exchange
 from rootgen.api.run import ImageName, RunRequest, root_or_image
 from rootgen.api.server import ask
-from rootgen.errors import LaunchError, RootgenError
+from rootgen.errors import LaunchError, RootgenError, UsageError
 from rootgen.linux import message
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sandbox.launch import Root
@@ -133,11 +133,16 @@ class Launched:
             return None
 
     def send_signal(self, number: int) -> None:
-        """Send a signal to the program, as one sent to ``rootgen run`` would reach it."""
+        """Send a signal to the program, as one sent to ``rootgen run`` would reach it.
+
+        Raises UsageError for what is no signal's number.
+        """
+        if not 0 < number < signal.NSIG:
+            raise UsageError(f"there is no signal {number}", hint="see signal(7)")
         if self._ended is None:
             try:
                 message.send(self._answers, b"%b %d" % (SIGNAL, number))
-            except BrokenPipeError:
+            except (BrokenPipeError, ConnectionResetError):
                 return  # it has ended, and the answer is on its way
 
     def terminate(self) -> None:
@@ -150,9 +155,9 @@ class Launched:
 
     def close(self) -> None:
         """Let go of the launch; the server kills what still runs."""
-        if self._answers >= 0:
-            os.close(self._answers)
-        self._answers = -1
+        answers, self._answers = self._answers, -1
+        if answers >= 0:
+            os.close(answers)
 
     def _receive(self) -> bytes:
         told = message.read(self._answers)
@@ -204,7 +209,11 @@ def _start(
     announced: bool,
 ) -> Launched:
     root = tree if isinstance(tree, (Root, ImageName)) else root_or_image(os.fspath(tree))
-    request = RunRequest(root, tuple(command), options)
+    try:
+        words = tuple(os.fsdecode(word) for word in command)
+    except TypeError as error:
+        raise UsageError(f"a command consists of words: {error}") from error
+    request = RunRequest(root, words, options)
     null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     try:
         given = [null if one is None else one for one in streams]

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rootgen.api.run import RunRequest
-    from rootgen.sandbox.facts import Facts
+    from rootgen.sandbox.facts import Facts, Process
     from rootgen.sandbox.launch import Launch
     from rootgen.sandbox.options import Options
 
-# One server may have been killed; two in a row were not by chance.
-_ATTEMPTS = 2
+# One server may have been killed, and another thread have started the next.
+_ATTEMPTS = 3
 
 
 class _Composer:
@@ -76,7 +76,8 @@ def ask(
         on_root(request, asking, threaded=True)
     except BaseException as error:
         asking.close()
-        if isinstance(error, (OSError, ValueError)):
+        # Without a number it is a signal handler's own.
+        if isinstance(error, ValueError) or (isinstance(error, OSError) and error.errno):
             what = f"cannot make the launch: {error}"
             raise LaunchError(what, hint="see the options and the paths in them") from error
         raise
@@ -97,33 +98,35 @@ class _Asking:
     def __call__(self, ready: RunRequest) -> None:
         """Compose the launch of a request whose root is ready, and hand it on."""
         for _ in range(_ATTEMPTS):
+            process = _connection.own()
             launch = compose_run(
                 ready,
                 environ=self._environ,
                 elsewhere=True,
                 compose=_compose,
-                process=_connection.own(),
+                process=process,
             )
             use = RootUse(launch.root.use)
             with use:
-                if self._hand_on(launch, use.locks):
+                if self._hand_on(process, launch, use.locks):
                     use.hand_over()
                     return
         raise LaunchError("the launch server did not start")
 
     def close(self) -> None:
         """Give up what was asked for: it is killed."""
-        if self.answers >= 0:
-            os.close(self.answers)
-        self.answers = -1
+        answers, self.answers = self.answers, -1
+        if answers >= 0:
+            os.close(answers)
 
-    def _hand_on(self, launch: Launch, locks: tuple[int, ...]) -> bool:
+    def _hand_on(self, process: Process, launch: Launch, locks: tuple[int, ...]) -> bool:
         self.answers, theirs = message.message_pair()
         handed = False
         try:
             command = write_command(launch.command)
             parts = (theirs, *self._streams)
-            handed = _connection.send(Handed(self._start, command, _write(launch), parts, locks))
+            bare = _write(launch)
+            handed = _connection.send(Handed(process, self._start, command, bare, parts, locks))
         finally:
             os.close(theirs)
             if not handed:

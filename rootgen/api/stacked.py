@@ -189,9 +189,9 @@ def _unpack(
     return notes
 
 
-# Run by a fresh Python, which finds modules where this one does, its own library's first.
+# Run by a fresh Python, which finds modules where this one does.
 _ELSEWHERE = (
-    "import sys; sys.path += [one for one in sys.argv[3:] if one.startswith('/')]; "
+    "import sys; sys.path[:0] = sys.argv[3:4]; sys.path += sys.argv[4:]; "
     "from rootgen.api.stacked import unpack_for_another; unpack_for_another(*sys.argv[1:3])"
 )
 
@@ -200,7 +200,9 @@ def _unpack_elsewhere(path: str, name: str) -> None:
     """Have a process of its own unpack an image's layers, which may take a user namespace."""
     from rootgen.linux.tool import answer_of
 
-    command = [sys.executable, "-I", "-S", "-c", _ELSEWHERE, os.path.abspath(path), name, *sys.path]
+    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    places = (package, *map(os.path.abspath, sys.path))
+    command = [sys.executable, "-I", "-S", "-c", _ELSEWHERE, os.path.abspath(path), name, *places]
     try:
         answer, said = answer_of(command)
     except OSError as error:

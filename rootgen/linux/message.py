@@ -14,10 +14,12 @@ import os
 import select
 from struct import Struct
 
-from rootgen.linux.libc import call, check, function, last_errno
+from rootgen.linux.libc import call, check, error, function, last_errno
 from rootgen.named import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rootgen.linux.calls import Handler, Recorder, Slot
 
     _Buffer = ctypes.Array[ctypes.c_char]
@@ -73,7 +75,7 @@ def message_pair() -> tuple[int, int]:
 def send(socket: int, data: bytes, *descriptors: int) -> None:
     """Send one message, with copies of up to eight descriptors; raise OSError."""
     if not descriptors:
-        check(_SEND(socket, data, len(data), _MSG_NOSIGNAL), "send")
+        _sending(_SEND, socket, data, len(data), _MSG_NOSIGNAL)
         return
     buffer = ctypes.create_string_buffer(_DATA_AT + len(data))
     length = _CONTROL.size + len(descriptors) * _DESCRIPTOR
@@ -81,7 +83,14 @@ def send(socket: int, data: bytes, *descriptors: int) -> None:
     control = Struct(f"@Nii{len(descriptors)}i")
     control.pack_into(buffer, _CONTROL_AT, length, _SOL_SOCKET, _SCM_RIGHTS, *descriptors)
     ctypes.memmove(ctypes.addressof(buffer) + _DATA_AT, data, len(data))
-    check(_SEND_MESSAGE(socket, buffer, _MSG_NOSIGNAL), "sendmsg")
+    _sending(_SEND_MESSAGE, socket, buffer, _MSG_NOSIGNAL)
+
+
+def _sending(function: Callable[..., int], *arguments: object) -> None:
+    """Call what sends; again after a signal, whose handler Python has run between the two."""
+    while function(*arguments) == -1:
+        if last_errno() != errno.EINTR:
+            raise error(last_errno(), "send")
 
 
 def read(socket: int) -> bytes:
@@ -92,7 +101,9 @@ def read(socket: int) -> bytes:
     """
     try:
         return os.read(socket, LIMIT)
-    except ConnectionResetError:
+    except ConnectionResetError as failure:
+        if failure.errno is None:
+            raise  # a signal handler's own
         return os.read(socket, LIMIT)  # as in an Inbox
 
 

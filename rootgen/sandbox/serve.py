@@ -231,7 +231,7 @@ class Server:
             return
         word, _, number = told.partition(b" ")
         if word == SIGNAL:
-            os.kill(running.child.process, int(number))
+            _signal(running.child.process, number)
         else:
             self._forget(descriptor)
             os.kill(running.child.process, signal.SIGKILL)
@@ -256,11 +256,11 @@ class Server:
         for descriptor in (running.reply, child.channel):
             self._forget(descriptor)
         let_go(child)
-        running.use.__exit__()
-        try:
-            running.groups.__exit__(None, None, None)
-        except LaunchError as left:
-            error = error or left
+        for end_of in (running.use, running.groups):
+            try:
+                end_of.__exit__(None, None, None)
+            except (LaunchError, OSError) as left:
+                error = error or LaunchError(f"what the launch used is left: {left}")
         if error is not None:
             remove_made(launch.root.top, launch.missing)
             _answer(running.reply, pack_error(error))
@@ -279,10 +279,17 @@ def _check_given(given: list[int], number: int) -> None:
         )
 
 
+def _signal(process: int, number: bytes) -> None:
+    try:
+        os.kill(process, int(number))
+    except (OSError, ValueError):
+        return  # there is no such signal
+
+
 def _answer(reply: int, data: bytes) -> None:
     try:
         message.send(reply, data)
-    except BrokenPipeError:
+    except (BrokenPipeError, ConnectionResetError):
         return  # nobody waits for it
 
 

@@ -10,18 +10,22 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import pytest
 
 import rootgen
 from rootgen.api import connection, server
+from rootgen.api import launched as launched_module
 from rootgen.errors import LaunchError, NotExecutableError, NotFoundError, UsageError
 from rootgen.sandbox.facts import Process, read_process
 from rootgen.sandbox.root_use import RootUse
 from tests.sandbox.tree import build_tree
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 _EVERY_BYTE = bytes(range(256)) * 4096  # a megabyte: more than pipes hold
@@ -402,3 +406,92 @@ def test_relative_path_to_bind(tree: Path, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     done = rootgen.run(tree, ["cat", "/mnt/file"], binds=[rootgen.Bind("here", "/mnt")])
     assert done.stdout == b"seen"
+
+
+def test_words(tree: Path) -> None:
+    """Paths and bytes are words, and numbers are none."""
+    assert rootgen.run(tree, [PurePath("/bin/sh"), b"-c", "true"]).status == 0  # type: ignore[list-item]
+    with pytest.raises(UsageError, match="consists of words"):
+        rootgen.run(tree, ["echo", 1])  # type: ignore[list-item]
+
+
+@contextmanager
+def _stopped_server(tree: Path) -> Iterator[int]:
+    """Give a server that does nothing until it is told to go on."""
+    with rootgen.launch(tree, ["sleep", "1000"]) as launched:
+        server_process = _server_of(launched)
+        os.kill(server_process, signal.SIGSTOP)
+        try:
+            yield server_process
+            os.kill(server_process, signal.SIGCONT)
+            assert rootgen.run(tree, ["true"]).status == 0
+            # It is the same one, and what it had goes on.
+            assert _server_of(launched) == server_process
+        finally:
+            os.kill(server_process, signal.SIGCONT)
+
+
+@pytest.fixture
+def alarm() -> Iterator[Callable[[Callable[[], None]], None]]:
+    """Give what has a handler called a moment later."""
+    before = signal.getsignal(signal.SIGALRM)
+
+    def arm(handler: Callable[[], None]) -> None:
+        signal.signal(signal.SIGALRM, lambda *_: handler())
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+
+    yield arm
+    signal.signal(signal.SIGALRM, before)
+
+
+def test_handler_that_launches(tree: Path, alarm: Callable[[Callable[[], None]], None]) -> None:
+    """While its thread waits for the server it is told so, and nothing hangs."""
+    told = []
+    with _stopped_server(tree) as server_process:
+
+        def launch() -> None:
+            with pytest.raises(LaunchError) as caught:
+                rootgen.run(tree, ["true"])
+            told.append(str(caught.value).splitlines()[0])
+            os.kill(server_process, signal.SIGCONT)
+
+        alarm(launch)
+        options = rootgen.Options(hostname="another")
+        assert rootgen.run(tree, ["true"], options=options).status == 0
+    assert told == ["this thread is asking for a launch already"]
+
+
+def test_handler_that_raises(tree: Path, alarm: Callable[[Callable[[], None]], None]) -> None:
+    """Its error is the caller's own; what was asked for is given up, and the next is right."""
+    with _stopped_server(tree):
+
+        def give_up() -> None:
+            raise TimeoutError("too long")
+
+        alarm(give_up)
+        options = rootgen.Options(hostname="yet-another")
+        with pytest.raises(TimeoutError, match="too long"):
+            rootgen.run(tree, ["true"], options=options)
+
+
+def test_closed_unread(tree: Path) -> None:
+    """Who goes without having read that it started does not take the server along."""
+    with rootgen.launch(tree, ["sleep", "1000"]) as launched:
+        server_process = _server_of(launched)
+        options = rootgen.Options()
+        streams = (None, None, None)
+        other = launched_module._start(tree, ["true"], streams, options, {}, announced=True)
+        os.kill(server_process, signal.SIGSTOP)
+        time.sleep(0.3)  # it has started, and ended
+        other.close()
+        os.kill(server_process, signal.SIGCONT)
+        assert rootgen.run(tree, ["true"]).status == 0
+        assert _server_of(launched) == server_process
+
+
+def test_no_signal(tree: Path) -> None:
+    """What is no signal's number is the caller's mistake."""
+    with rootgen.launch(tree, ["sleep", "1000"]) as launched:
+        for number in (0, -1, 65, 100):
+            with pytest.raises(UsageError, match="no signal"):
+                launched.send_signal(number)
