@@ -8,7 +8,8 @@
 ``run``        a tree and a command → Launch → exit status
 ``running``    launches that go on: begun, listed, joined, stopped, their output
 ``launched``   the same as ``run`` for programs in Python: output as bytes, many at once
-``server``     how their launches reach a process that is fit to perform them
+``server``     how their launches are made, in whichever thread asks
+``connection`` and reach a process that is fit to perform them
 ``collect``    a program's standard streams as bytes
 ``deps``       files → what their loader maps
 ``deps_graph`` chains to an object, what it retains, who needs it

@@ -52,10 +52,6 @@ class Handed(NamedTuple):
     locks: tuple[int, ...]
 
 
-class _GoneError(Exception):
-    """Nobody holds the other end of the control socket."""
-
-
 class Connection:
     """The control socket of this process's server; a fork of this process has none yet."""
 
@@ -109,10 +105,6 @@ class Connection:
             self._identity = _identity()
         try:
             self._send(launch)
-        except _GoneError:
-            self._forget()
-            self._own = None
-            return False
         except OSError as error:
             if error.errno is None:
                 raise  # a signal handler's own
@@ -143,7 +135,7 @@ class Connection:
         # An answer to an earlier one is there still where its sender was interrupted.
         while (answer := message.read(self._control))[: NUMBER.size] != number:
             if not answer:
-                raise _GoneError
+                raise OSError(errno.EPIPE, os.strerror(errno.EPIPE))
         if answer[NUMBER.size :] == TAKEN:
             self._taken = bare
 
@@ -174,6 +166,11 @@ def _identity() -> tuple[int, int]:
     return os.geteuid(), os.getegid()
 
 
+def package_place() -> str:
+    """Return the directory that this package is in, where another Python finds it too."""
+    return os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
 def start_server(pending: list[int]) -> int:
     """Start a server; return our end of its control socket.
 
@@ -197,7 +194,6 @@ def start_server(pending: list[int]) -> int:
 
 
 def _spawn(theirs: int) -> int:
-    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     null = (os.devnull, os.O_RDWR, 0)
     actions = [
         (os.POSIX_SPAWN_DUP2, theirs, CONTROL),
@@ -206,7 +202,7 @@ def _spawn(theirs: int) -> int:
     try:
         return os.posix_spawn(
             sys.executable,
-            [sys.executable, "-I", "-S", "-c", _CODE, package],
+            [sys.executable, "-I", "-S", "-c", _CODE, package_place()],
             # Each launch would look up anew what it is the first to call.
             {**os.environ, "LD_BIND_NOW": "1"},
             file_actions=actions,

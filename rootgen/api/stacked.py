@@ -198,10 +198,10 @@ _ELSEWHERE = (
 
 def _unpack_elsewhere(path: str, name: str) -> None:
     """Have a process of its own unpack an image's layers, which may take a user namespace."""
+    from rootgen.api.connection import package_place  # launches from Python alone come here
     from rootgen.linux.tool import answer_of
 
-    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    places = (package, *map(os.path.abspath, sys.path))
+    places = (package_place(), *map(os.path.abspath, sys.path))
     command = [sys.executable, "-I", "-S", "-c", _ELSEWHERE, os.path.abspath(path), name, *places]
     try:
         answer, said = answer_of(command)
