@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from types import TracebackType
 
+    from rootgen.api.connection import Serving
+
 _SHOWN = 2000  # bytes of a failed program's standard error that stand in a message
 
 
@@ -73,11 +75,12 @@ class Launched:
     thread, but from one at a time. ``process`` is process 1's id out here.
     """
 
-    def __init__(self, command: tuple[str, ...], answers: int) -> None:
-        """Take the socket of the answers."""
+    def __init__(self, command: tuple[str, ...], answers: int, serving: Serving) -> None:
+        """Take the socket of the answers, and the server that goes on as long as it is held."""
         self.command = command
         self.process = -1
         self._answers = answers
+        self._serving: Serving | None = serving
         self._ended: Ended | None = None
 
     def wait_for_start(self) -> None:
@@ -157,7 +160,11 @@ class Launched:
         """Let go of the launch; the server kills what still runs."""
         answers, self._answers = self._answers, -1
         if answers >= 0:
+            # A fork made by another thread may have a copy, which does not count.
+            if self._ended is None:
+                message.shut(answers)
             os.close(answers)
+        self._serving = None
 
     def _receive(self) -> bytes:
         told = message.read(self._answers)
@@ -217,10 +224,11 @@ def _start(
     null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     try:
         given = [null if one is None else one for one in streams]
-        answers = ask(request, (given[0], given[1], given[2]), environ, announced=announced)
+        streams = (given[0], given[1], given[2])
+        answers, serving = ask(request, streams, environ, announced=announced)
     finally:
         os.close(null)
-    return Launched(request.command, answers)
+    return Launched(request.command, answers, serving)
 
 
 def run(

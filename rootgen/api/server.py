@@ -21,8 +21,9 @@ from rootgen.sandbox.stored_launch import LaunchWriter, write_command
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from rootgen.api.connection import Own, Serving
     from rootgen.api.run import RunRequest
-    from rootgen.sandbox.facts import Facts, Process
+    from rootgen.sandbox.facts import Facts
     from rootgen.sandbox.launch import Launch
     from rootgen.sandbox.options import Options
 
@@ -62,18 +63,18 @@ def ask(
     environ: Mapping[str, str],
     *,
     announced: bool,
-) -> int:
-    """Have a request launched on ``streams``; return the socket of the answers.
+) -> tuple[int, Serving]:
+    """Have a request launched on ``streams``; return the socket of the answers, and the server.
 
-    Closing that socket kills the launch. ``announced`` asks for an answer
-    when the program has started, before the one of its end. Raises LaunchError where there is
-    no server to be had, and what ``compose_run`` does.
+    Closing that socket kills the launch, and so does letting go of the server. ``announced`` asks
+    for an answer when the program has started, before the one of its end. Raises LaunchError
+    where there is no server to be had, and what ``compose_run`` does.
     """
     request = request._replace(options=_absolute(request.options))
     # As it is now: the caller's own may change, and is compared with that of later launches.
     asking = _Asking(streams, dict(environ), ANNOUNCED if announced else QUIET)
     try:
-        on_root(request, asking, threaded=True)
+        serving = on_root(request, asking, threaded=True)
     except BaseException as error:
         asking.close()
         # Without a number it is a signal handler's own.
@@ -81,7 +82,7 @@ def ask(
             what = f"cannot make the launch: {error}"
             raise LaunchError(what, hint="see the options and the paths in them") from error
         raise
-    return asking.answers
+    return asking.answers, serving
 
 
 class _Asking:
@@ -95,22 +96,23 @@ class _Asking:
         self._environ = environ
         self._start = start
 
-    def __call__(self, ready: RunRequest) -> None:
+    def __call__(self, ready: RunRequest) -> Serving:
         """Compose the launch of a request whose root is ready, and hand it on."""
         for _ in range(_ATTEMPTS):
-            process = _connection.own()
+            own = _connection.own()
             launch = compose_run(
                 ready,
                 environ=self._environ,
                 elsewhere=True,
                 compose=_compose,
-                process=process,
+                process=own.process,
             )
             use = RootUse(launch.root.use)
             with use:
-                if self._hand_on(process, launch, use.locks):
+                serving = self._hand_on(own, launch, use.locks)
+                if serving is not None:
                     use.hand_over()
-                    return
+                    return serving
         raise LaunchError("the launch server did not start")
 
     def close(self) -> None:
@@ -119,19 +121,19 @@ class _Asking:
         if answers >= 0:
             os.close(answers)
 
-    def _hand_on(self, process: Process, launch: Launch, locks: tuple[int, ...]) -> bool:
+    def _hand_on(self, own: Own, launch: Launch, locks: tuple[int, ...]) -> Serving | None:
         self.answers, theirs = message.message_pair()
-        handed = False
+        serving = None
         try:
             command = write_command(launch.command)
             parts = (theirs, *self._streams)
             bare = _write(launch)
-            handed = _connection.send(Handed(process, self._start, command, bare, parts, locks))
+            serving = _connection.send(Handed(own, self._start, command, bare, parts, locks))
         finally:
             os.close(theirs)
-            if not handed:
+            if serving is None:
                 self.close()
-        return handed
+        return serving
 
 
 def _absolute(options: Options) -> Options:

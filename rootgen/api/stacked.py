@@ -14,6 +14,7 @@ from rootgen.image.stack import image_plan, read_layer
 from rootgen.image.store import Store
 from rootgen.image.unpacked import Unpacked, Use, layer_names
 from rootgen.layer.overlay import overlay_of, overlay_over
+from rootgen.linux import capability
 from rootgen.linux.sync import sync_filesystem
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.rootfs.note import Notes
@@ -61,15 +62,17 @@ def stacked(
     progress: Progress | None = None,
     environ: Mapping[str, str] = os.environ,
     threaded: bool = False,
+    effective: int | None = None,
 ) -> Iterator[Stacked]:
     """Give an image with its layers unpacked, which nobody removes meanwhile.
 
     ``tell`` is called with what of them could not be kept; where this process may have threads
-    (``threaded``) another one unpacks them, and nothing is told. Raises LaunchError, and UsageError
+    (``threaded``) another one unpacks them, and nothing is told. ``effective`` are the capabilities
+    of who launches it, if not this process. Raises LaunchError, and UsageError
     for what can be no image's name.
     """
     try:
-        ids = read_ids()
+        ids = read_ids(capability.effective() if effective is None else effective)
         path = store_path or default_store(environ)
         with Store(path) as store, _open_cache(path, ids, environ) as cache:
             image = image_in(store, name)
@@ -191,8 +194,8 @@ def _unpack(
 
 # Run by a fresh Python, which finds modules where this one does.
 _ELSEWHERE = (
-    "import sys; sys.path[:0] = sys.argv[3:4]; sys.path += sys.argv[4:]; "
-    "from rootgen.api.stacked import unpack_for_another; unpack_for_another(*sys.argv[1:3])"
+    "import sys; sys.path[:0] = sys.argv[4:5]; sys.path += sys.argv[5:]; "
+    "from rootgen.api.stacked import unpack_for_another; unpack_for_another(*sys.argv[1:4])"
 )
 
 
@@ -202,7 +205,8 @@ def _unpack_elsewhere(path: str, name: str) -> None:
     from rootgen.linux.tool import answer_of
 
     places = (package_place(), *map(os.path.abspath, sys.path))
-    command = [sys.executable, "-I", "-S", "-c", _ELSEWHERE, os.path.abspath(path), name, *places]
+    told = (os.path.abspath(path), name, f"{capability.effective():x}")
+    command = [sys.executable, "-I", "-S", "-c", _ELSEWHERE, *told, *places]
     try:
         answer, said = answer_of(command)
     except OSError as error:
@@ -212,10 +216,14 @@ def _unpack_elsewhere(path: str, name: str) -> None:
     raise unpack_error(answer) or LaunchError(f"the layers of {name} were not unpacked", why=said)
 
 
-def unpack_for_another(path: str, name: str) -> None:
-    """Unpack the layers of an image of the store at ``path``; answer on standard output."""
+def unpack_for_another(path: str, name: str, capabilities: str) -> None:
+    """Unpack the layers of an image of the store at ``path``; answer on standard output.
+
+    ``capabilities`` are those of who asks, in hexadecimal: they say for which ids; of root, this
+    process has all of them again (execve(2)).
+    """
     try:
-        with stacked(name, path):
+        with stacked(name, path, effective=int(capabilities, 16)):
             answer = _UNPACKED
     except RootgenError as error:
         answer = pack_error(error)
@@ -297,7 +305,7 @@ def remove_from(cache: Unpacked, names: Iterable[str]) -> None:
     if os.geteuid() == 0:
         job()
     else:
-        in_user_namespace(read_ids().id_map, job)
+        in_user_namespace(read_ids(capability.effective()).id_map, job)
 
 
 def _tell_all(notes: Iterable[str], tell: Tell | None) -> None:

@@ -33,6 +33,7 @@ _MSG_CMSG_CLOEXEC = 0x40000000
 LIMIT = 65536
 
 _MSG_DONTWAIT = 0x40
+_SHUT_RDWR = 2
 
 # One cmsghdr (size_t length, int level, int type), then ints, padded to CMSG_SPACE.
 _WORD = ctypes.sizeof(ctypes.c_size_t)
@@ -160,6 +161,11 @@ def _set_up(buffer: _Buffer, control_length: int) -> None:
     part, control = base + _PART_AT, base + _CONTROL_AT
     _HEADER.pack_into(buffer, 0, 0, 0, part, 1, control, control_length, 0)
     _PART.pack_into(buffer, _PART_AT, base + _DATA_AT, len(buffer) - _DATA_AT)
+
+
+def shut(socket: int) -> None:
+    """End a connection both ways, whoever else has the socket (shutdown(2)); raise OSError."""
+    check(call("shutdown", socket, _SHUT_RDWR), "shutdown")
 
 
 def has_hung_up(socket: int) -> bool:

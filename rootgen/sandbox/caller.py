@@ -35,10 +35,10 @@ class Ids(NamedTuple):
     initial: bool
 
 
-def read_ids() -> Ids:
-    """Return the ids that a launch will have; raise LaunchError."""
-    privileged = is_privileged(capability.effective())
-    id_map = None if privileged else choose_id_map(read_caller(privileged=privileged))
+def read_ids(effective: int) -> Ids:
+    """Return the ids that a launch of who has these capabilities will have; raise LaunchError."""
+    privileged = is_privileged(effective)
+    id_map = None if privileged else choose_id_map(read_caller(effective))
     return Ids(id_map, privileged and in_initial_user_namespace())
 
 
@@ -60,10 +60,10 @@ def in_initial_user_namespace() -> bool:
     return read_host("/proc/self/uid_map").split() == _WHOLE_MAP
 
 
-def read_caller(*, privileged: bool) -> Caller:
-    """Return who calls, and what it may map."""
-    uid, gid = os.geteuid(), os.getegid()
-    if not privileged and uid == 0 and _has_all(capability.effective(), _FOR_MAPS):
+def read_caller(effective: int) -> Caller:
+    """Return who calls, with these capabilities, and what it may map."""
+    uid, gid, privileged = os.geteuid(), os.getegid(), is_privileged(effective)
+    if not privileged and uid == 0 and _has_all(effective, _FOR_MAPS):
         uids, gids = _read_map("uid_map"), _read_map("gid_map")
         return Caller(uid, gid, uids=uids, gids=gids, setgroups=may_set_groups())
     # A set-user-ID helper can help only whom exec can give privileges.

@@ -148,7 +148,7 @@ def read_facts(
     privileged = process.privileged
     return Facts(
         root=absolute(root),
-        caller=read_caller(privileged=privileged),
+        caller=read_caller(process.capabilities),
         privileged=privileged,
         all_ids=process.all_ids,
         device_nodes=privileged and process.all_ids and _may_make(process.capabilities),

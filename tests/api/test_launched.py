@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -11,7 +12,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,8 +27,8 @@ from tests.sandbox.tree import build_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
+_TOP = Path(__file__).parents[2]
 _EVERY_BYTE = bytes(range(256)) * 4096  # a megabyte: more than pipes hold
 
 
@@ -188,6 +189,24 @@ def test_left_alone(tree: Path) -> None:
     with open(read_end, "rb") as output:
         assert output.read() == b""
     assert not os.path.exists(f"/proc/{launched.process}")
+
+
+def test_closed_beside_a_fork(tree: Path) -> None:
+    """What is closed is killed, although a fork of us has a copy of all that we have open."""
+    launched = rootgen.launch(tree, ["sleep", "1000"])
+    waited, go = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(go)
+        os.read(waited, 1)
+        os._exit(0)
+    try:
+        launched.close()
+        _wait_for_end(launched.process)
+    finally:
+        os.close(go)
+        os.close(waited)
+        os.waitpid(child, 0)
 
 
 def test_threads(tree: Path) -> None:
@@ -374,6 +393,103 @@ def test_what_the_process_is_now(tree: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(connection, "read_process", counted)
     assert [rootgen.run(tree, ["true"]).status for _ in range(3)] == [0, 0, 0]
     assert len(read) == 1
+
+
+# What a process may change of itself; the last four are for root.
+_CHANGES = {
+    "limit": "resource.setrlimit(resource.RLIMIT_NOFILE, (77, 77))",
+    "nice": "os.nice(7)",
+    "processors": "os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})",
+    "capabilities": "give_up_capabilities()",
+    "network": "check(call('unshare', CLONE_NEWNET), 'unshare')",
+    "mounts": "have_own_mounts(); mount('none', place, '-t', 'tmpfs')",
+    "root": "os.chroot(other_root()); os.chdir('/')",
+}
+_CHANGES_OF = [
+    *(pytest.param(name) for name in ("limit", "nice", "processors")),
+    *(
+        pytest.param(name, marks=pytest.mark.root)
+        for name in ("capabilities", "network", "mounts", "root")
+    ),
+]
+_LOOK_AFTER = """
+import os, resource, subprocess, sys
+import rootgen
+from rootgen.linux.libc import call, check
+from rootgen.linux.namespace import CLONE_NEWNET, CLONE_NEWNS
+from rootgen.sandbox.options import Bind, Options
+from tests.sandbox.capset import give_up_capabilities
+
+# Imported now: a new root may have none of it.
+run, launch = rootgen.run, rootgen.launch
+tree, place, change, known = sys.argv[1:]
+seen = (
+    "ulimit -n; cut -d' ' -f19 /proc/self/stat; ls /host; readlink /proc/self/ns/net; "
+    "cat /proc/self/uid_map; grep Cpus_allowed: /proc/self/status"
+)
+options = Options(network="host", binds=(Bind(place, "/host"),))
+
+def mount(*words):
+    subprocess.run(["mount", *words], check=True)
+
+def have_own_mounts():
+    check(call("unshare", CLONE_NEWNS), "unshare")
+    mount("--make-rprivate", "/")
+
+def other_root():
+    have_own_mounts()
+    mount("none", "/mnt", "-t", "tmpfs")
+    root, upper, work = "/mnt/root", "/mnt/upper", "/mnt/work"
+    for one in (root, upper, work):
+        os.mkdir(one)
+    layers = f"lowerdir=/,upperdir={upper},workdir={work}"
+    mount("none", root, "-t", "overlay", "-o", layers)
+    for one in ("/dev", "/proc"):
+        mount("--rbind", one, root + one)
+    os.mkdir(f"{root}{place}/inside")
+    return root
+
+def look():
+    return run(tree, ["sh", "-c", seen], options=options).check().stdout.decode()
+
+if known:
+    with launch(tree, ["sleep", "1000"]) as before:
+        as_it_was = look()
+        exec(change)
+        as_it_is = look()
+        # What was launched before goes on.
+        assert before.poll() is None
+        before.terminate()
+        assert before.wait(20).status == 143
+    assert as_it_is != as_it_was, as_it_was
+else:
+    exec(change)
+    as_it_is = look()
+print(as_it_is)
+"""
+
+
+@pytest.mark.parametrize("change", _CHANGES_OF)
+def test_what_the_process_has_become(tree: Path, tmp_path: Path, change: str) -> None:
+    """A launch is no other because of one before, whatever the process changed in between."""
+    (tmp_path / "marker").touch()
+
+    def look(known: str) -> str:
+        return subprocess.run(
+            [sys.executable, "-c", _LOOK_AFTER, tree, tmp_path, _CHANGES[change], known],
+            cwd=_TOP,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        ).stdout
+
+    net = re.compile(r"net:\[\d+\]")
+    first, later = look(""), look("known")
+    if change == "network":  # each look has its own
+        host = os.readlink("/proc/self/ns/net")
+        assert host not in first + later
+        first, later = net.sub("net", first), net.sub("net", later)
+    assert later == first
 
 
 class _Word(str):

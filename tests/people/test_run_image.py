@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import tarfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,7 @@ from tests.image.stacks import add_stack, busybox_layer, file, link, member
 from tests.people.command import ROOTGEN, rootgen, succeed
 
 _LONGEST = 60
+_TOP = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +123,25 @@ def test_first_from_python(store: str) -> None:
         told = executor.map(lambda word: api.run(image, ["echo", word]).stdout, "abcd")
         assert list(told) == [b"a\n", b"b\n", b"c\n", b"d\n"]
     assert len(_layers(store)) == 1
+
+
+_WITHOUT_CAPABILITIES = """
+import sys, rootgen
+from tests.sandbox.capset import give_up_capabilities
+give_up_capabilities()
+print(rootgen.run(rootgen.ImageName("box:1", sys.argv[1]), ["echo", "run"]).check().stdout)
+"""
+
+
+@pytest.mark.root
+def test_without_capabilities(store: str) -> None:
+    """Layers are unpacked for who asks: a root that has given up its capabilities gets them too."""
+    add_stack(store, "box:1", [busybox_layer()])
+    command = [sys.executable, "-c", _WITHOUT_CAPABILITIES, store]
+    done = subprocess.run(command, cwd=_TOP, capture_output=True, check=False)
+    assert (done.stdout, done.stderr) == (b"b'run\\n'\n", b"")
+    (layer,) = _layers(store)
+    assert layer.parent.name != "root"
 
 
 def test_damaged_from_python(store: str) -> None:
