@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from rootgen.api.connection import Serving
 
+    Word = str | bytes | os.PathLike[str]
+
 _SHOWN = 2000  # bytes of a failed program's standard error that stand in a message
 
 
@@ -179,7 +181,7 @@ class Launched:
 
 def launch(
     tree: str | os.PathLike[str] | Root | ImageName,
-    command: Sequence[str] = (),
+    command: Sequence[Word] = (),
     *,
     stdin: int | None = None,
     stdout: int | None = None,
@@ -208,7 +210,7 @@ def launch(
 
 def _start(
     tree: str | os.PathLike[str] | Root | ImageName,
-    command: Sequence[str],
+    command: Sequence[Word],
     streams: tuple[int | None, int | None, int | None],
     options: Options,
     environ: Mapping[str, str],
@@ -233,7 +235,7 @@ def _start(
 
 def run(
     tree: str | os.PathLike[str] | Root | ImageName,
-    command: Sequence[str] = (),
+    command: Sequence[Word] = (),
     *,
     input: bytes = b"",  # noqa: A002 - as subprocess.run has it
     timeout: float | None = None,
@@ -267,7 +269,7 @@ def run(
         exchange.close()
     out, error = exchange.outputs()
     return Completed(
-        tuple(command),
+        started.command,
         ended.status,
         out,
         error,

@@ -48,6 +48,7 @@ class _Choice(click.Choice[str]):
         super().__init__(option.choices)
         self.option = option
 
+    # click.Choice says that it returns a string; our own option says what.
     convert = _Text.convert  # type: ignore[assignment]
 
 

@@ -10,7 +10,10 @@ from rootgen.errors import TreeError
 from rootgen.named import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
+
+    Handler = Callable[[int, FrameType | None], object] | int | signal.Handlers
 
 # What ends a program that does not look out: the terminal going away, kill(1), shutdown.
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
@@ -61,19 +64,20 @@ class Undisturbed:
 
     def __init__(self) -> None:
         """Change nothing yet."""
-        self._before: list[tuple[int, object]] = []
+        self._before: list[tuple[int, Handler]] = []
 
     def __enter__(self) -> None:
         """Stop hearing; what came before is raised first."""
         for number in (signal.SIGINT, *_ENDING):
             before = signal.getsignal(number)
-            if _set(number, signal.SIG_IGN):
+            # One that Python did not set could not be put back.
+            if before is not None and _set(number, signal.SIG_IGN):
                 self._before.append((number, before))
 
     def __exit__(self, *exc: object) -> None:
         """Hear again."""
         for number, before in self._before:
-            signal.signal(number, before)  # type: ignore[arg-type]
+            signal.signal(number, before)
 
 
 def take_free_place(parent: int, temporary: str, name: str) -> None:
@@ -124,9 +128,9 @@ def _end(number: int, frame: FrameType | None) -> None:
     raise Ended(number)
 
 
-def _set(number: int, handler: signal.Handlers | object) -> bool:
+def _set(number: int, handler: Handler) -> bool:
     try:
-        signal.signal(number, handler)  # type: ignore[arg-type]
+        signal.signal(number, handler)
     except ValueError:
         return False  # not the main thread
     return True

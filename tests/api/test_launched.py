@@ -526,9 +526,10 @@ def test_relative_path_to_bind(tree: Path, tmp_path: Path, monkeypatch: pytest.M
 
 def test_words(tree: Path) -> None:
     """Paths and bytes are words, and numbers are none."""
-    assert rootgen.run(tree, [PurePath("/bin/sh"), b"-c", "true"]).status == 0  # type: ignore[list-item]
+    done = rootgen.run(tree, [PurePath("/bin/sh"), b"-c", "exit 3"])
+    assert (done.command, done.status) == (("/bin/sh", "-c", "exit 3"), 3)
     with pytest.raises(UsageError, match="consists of words"):
-        rootgen.run(tree, ["echo", 1])  # type: ignore[list-item]
+        rootgen.run(tree, ["echo", 1])  # type: ignore[list-item]  # no word
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from contextlib import suppress
+from typing import cast
 
 from rootgen.image.registry.answer import Answer, watched_by
 from rootgen.image.registry.failure import FAILURES, lost, not_connected
@@ -158,7 +159,8 @@ class Transport:
         try:
             connection.sock.settimeout(self.patience.silence)
             self._send(connection, method, url, headers, body)
-            response = connection.getresponse()
+            # Made by what _connect has set as the connection's response_class.
+            response = cast("WatchedResponse", connection.getresponse())
         except (*FAILURES, ValueError) as error:
             self._lose(connection)
             if self.stop.is_set():
@@ -168,7 +170,7 @@ class Transport:
             # What gives the body failed (a damaged blob): the line is left in its middle.
             self._lose(connection)
             raise
-        return Answer(url, response, release)  # type: ignore[arg-type]
+        return Answer(url, response, release)
 
     def _send(
         self,
