@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from rootgen.image.collect import Damage
     from rootgen.image.descriptor import Descriptor, Platform
 
+_MAKE_IMAGE = "make one with `rootgen commit`, or `rootgen pull`"
+_MAKE = "make a tree: rootgen make bash ls --out DIR; or an image: rootgen commit DIR -t NAME:TAG"
+
 
 class Image(NamedTuple):
     """One image of a store: what it is called, and its documents."""
@@ -75,16 +78,33 @@ def list_images(path: str) -> list[Image | Unreadable]:
 
 def find_image(path: str, written: str) -> Image:
     """Return the image that people call ``written``; raise ImageError, UsageError."""
-    with Store(path) as store:
+    with open_for(path, written) as store:
         return image_in(store, written)
 
 
-def image_in(store: Store, written: str, platform: Platform | None = None) -> Image:
+def open_for(path: str, written: str, *, or_tree: bool = False) -> Store:
+    """Open the store that is to have the image ``written``; raise ImageError, as for no image.
+
+    ``or_tree``: what people call so may as well be a directory, and is none.
+    """
+    if os.path.lexists(path):
+        return Store(path)
+    if or_tree:
+        what = f"{written}: neither a directory nor an image: there is no store {path}"
+        raise ImageError(what, hint=_MAKE)
+    raise ImageError(f"no image {written}: there is no store {path}", hint=_MAKE_IMAGE)
+
+
+def image_in(
+    store: Store, written: str, platform: Platform | None = None, *, or_tree: bool = False
+) -> Image:
     """Return the image of an open store that people call ``written``; raise as ``find_image``.
 
     Of one for several platforms it is that for ``platform`` (None: this machine's).
+    ``or_tree`` is as for ``open_for``.
     """
-    descriptor, name = found_descriptor(store, written), str(parse_reference(written))
+    descriptor = found_descriptor(store, written, or_tree=or_tree)
+    name = str(parse_reference(written))
     return _image(store, _for_platform(store, descriptor, name, platform), name)
 
 
@@ -107,7 +127,7 @@ def remove_images(path: str, names: Sequence[str]) -> tuple[str, ...]:
 
     Raises ImageError for a name that it has not.
     """
-    with Store(path) as store, store.adding():
+    with open_for(path, names[0]) as store, store.adding():
         gone = tuple(dict.fromkeys(found_descriptor(store, one).name() for one in names))
         store.untag(gone)
     return gone
@@ -128,8 +148,11 @@ def verify_store(path: str) -> tuple[Damage, ...]:
         return (*found, *untrue_layers(store, {one.digest for one in found}))
 
 
-def found_descriptor(store: Store, written: str) -> Descriptor:
-    """Return what the index has for the image that people call ``written``; raise ImageError."""
+def found_descriptor(store: Store, written: str, *, or_tree: bool = False) -> Descriptor:
+    """Return what the index has for the image that people call ``written``; raise ImageError.
+
+    ``or_tree`` is as for ``open_for``.
+    """
     name = str(parse_reference(written))
     found = store.find(name)
     if found is not None:
@@ -139,6 +162,9 @@ def found_descriptor(store: Store, written: str) -> Descriptor:
 
     near = get_close_matches(name[:128], names, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]}?" if near else "`rootgen images` lists what there is"
+    if or_tree:
+        what = f"{written}: neither a directory nor an image of the store {store.path}"
+        raise ImageError(what, hint=hint if near else f"{hint}; {_MAKE}")
     raise ImageError(f"no image {name} in {store.path}", hint=hint)
 
 

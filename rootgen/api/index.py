@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rootgen.api.images import found_descriptor
+from rootgen.api.images import found_descriptor, open_for
 from rootgen.errors import ImageError, UsageError
 from rootgen.image.config import parse_config
 from rootgen.image.descriptor import INDEX, Descriptor, Platform, oci_media_type
@@ -15,11 +15,12 @@ from rootgen.image.manifest import (
 )
 from rootgen.image.platform import platform_words
 from rootgen.image.reference import parse_reference
-from rootgen.image.store import Store
 from rootgen.named import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from rootgen.image.store import Store
 
 
 class IndexRequest(NamedTuple):
@@ -48,7 +49,7 @@ def index(request: IndexRequest) -> IndexResult:
     if reference.digest:
         raise UsageError(f"{request.name}: an image is given a tag, not a digest")
     found: dict[Platform, Descriptor] = {}
-    with Store(request.store) as store, store.adding():
+    with open_for(request.store, request.images[0]) as store, store.adding():
         for written in request.images:
             for one in _manifests(store, found_descriptor(store, written), written):
                 if found.setdefault(one.platform, one).digest != one.digest:

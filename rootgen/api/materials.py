@@ -86,12 +86,11 @@ def tree_materials(root: str, store: str, progress: Progress | None) -> Material
 
 def image_materials(name: str, path: str, progress: Progress | None) -> Materials:
     """Read the image ``name`` of the store at ``path``; raise ImageError, LayerError."""
-    from rootgen.api.images import image_in
+    from rootgen.api.images import image_in, open_for
     from rootgen.image.stack import image_plan
-    from rootgen.image.store import Store
 
-    with Store(path) as store:
-        image = image_in(store, name)
+    with open_for(path, name, or_tree=True) as store:
+        image = image_in(store, name, or_tree=True)
         seen: dict[str, _Seen] = {}
         left = _KEPT_LIMIT
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 
-from rootgen.errors import ImageError
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.profile.model import ImageConfig
 from rootgen.rootfs.packing import PackedTree
@@ -85,15 +84,10 @@ def packable(what: str | ImageName, progress: Progress | None = None) -> Iterato
 
 def named_store(what: ImageName) -> str:
     """Return the path of the store that an image is in; raise ImageError where there is none."""
-    from rootgen.api.images import default_store
+    from rootgen.api.images import default_store, open_for
 
-    path = what.store or default_store(os.environ)
-    if os.path.lexists(path):
-        return path
-    raise ImageError(
-        f"{what.name} is no directory, and there is no store {path} to have such an image",
-        hint="make a tree with `rootgen make`, or an image with `rootgen commit`",
-    )
+    with open_for(what.store or default_store(os.environ), what.name, or_tree=True) as store:
+        return store.path
 
 
 def _of_image(what: ImageName, kept: Kept, progress: Progress | None) -> Packable:
@@ -104,7 +98,7 @@ def _of_image(what: ImageName, kept: Kept, progress: Progress | None) -> Packabl
     from rootgen.rootfs.kept import by_digest
 
     with Store(named_store(what)) as store:
-        image = image_in(store, what.name)
+        image = image_in(store, what.name, or_tree=True)
         documents = (image.manifest, image.config)
         plan = image_plan(store, *documents, progress=progress, keep=kept.keep, settle=kept.settle)
     plan = by_digest(plan)

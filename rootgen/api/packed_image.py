@@ -149,7 +149,7 @@ def _of_store(store: Store, request: PackRequest, what: ImageName) -> _Export:
             f"{what.name} is an image: its layers are packed as they are stored",
             hint="without --compress",
         )
-    image = image_in(store, what.name)
+    image = image_in(store, what.name, or_tree=True)
     descriptor = manifest_in(store, image.name)
     if descriptor.digest != image.digest:
         raise ImageError(f"the image {image.name} changed at this moment", hint="try again")

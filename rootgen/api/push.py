@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from rootgen.api.images import found_descriptor
+from rootgen.api.images import found_descriptor, open_for
 from rootgen.api.registry import Access, connected
 from rootgen.errors import ImageError, UsageError
 from rootgen.image.artifact import artifacts_about
@@ -16,7 +16,6 @@ from rootgen.image.registry.repository import remote_reference
 from rootgen.image.registry.source import find_sources, with_source
 from rootgen.image.registry.transfers import Counter, side_by_side
 from rootgen.image.registry.upload import MOUNTED, PUSHED, is_there, upload
-from rootgen.image.store import Store
 from rootgen.image.walk import beneath
 from rootgen.named import TYPE_CHECKING, NamedTuple
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from rootgen.image.descriptor import Descriptor
     from rootgen.image.registry.client import Client
+    from rootgen.image.store import Store
     from rootgen.named import Progress
 
 
@@ -75,7 +75,7 @@ def push(request: PushRequest, *, progress: Progress | None = None) -> PushResul
     if reference.digest:
         raise UsageError(f"a push gives a tag, not a digest: {reference.registry}/{reference.name}")
     with (
-        Store(request.store) as store,
+        open_for(request.store, request.image) as store,
         store.adding(),
         connected(repository, request.access, "pull,push") as client,
     ):

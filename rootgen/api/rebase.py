@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rootgen.api.images import Image, image_in, readable_images
+from rootgen.api.images import Image, image_in, open_for, readable_images
 from rootgen.api.layered import (
     LayeredImage,
     LayerReport,
@@ -25,7 +25,6 @@ from rootgen.image.base import (
 from rootgen.image.config import History
 from rootgen.image.descriptor import Platform, layer_compression
 from rootgen.image.reference import parse_reference
-from rootgen.image.store import Store
 from rootgen.layer.difference import NOT_OF_THE_TARGET, difference
 from rootgen.layer.read import Whiteout
 from rootgen.named import TYPE_CHECKING, NamedTuple
@@ -33,6 +32,7 @@ from rootgen.plan.entry import EntryKind
 from rootgen.plan.manifest import MANIFEST_PATH
 
 if TYPE_CHECKING:
+    from rootgen.image.store import Store
     from rootgen.layer.read import Archive
     from rootgen.named import Progress
 
@@ -93,7 +93,7 @@ def rebase(request: RebaseRequest, *, progress: Progress | None = None) -> Rebas
     not lie over what they should, UsageError, LayerError, PlanError.
     """
     name = str(parse_reference(request.tag or request.name))
-    with Store(request.store) as store, store.adding():
+    with open_for(request.store, request.name) as store, store.adding():
         image = image_in(store, request.name)
         _check_for_one(store, image, name)
         onto = image_in(store, request.onto, _platform(image))

@@ -42,7 +42,7 @@ def test_no_store(tmp_path: Path) -> None:
     store = str(tmp_path / "store")
     assert succeed("images", "--store", store) == ""
     done = rootgen("rm", "x", "--store", store)
-    assert (done.returncode, done.stderr.count("cannot open the store")) == (1, 1)
+    assert (done.returncode, done.stderr.count(f"no image x: there is no store {store}")) == (1, 1)
     assert os.listdir(tmp_path) == []
 
 

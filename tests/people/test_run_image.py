@@ -321,3 +321,25 @@ def test_shell(shared: str) -> None:
     options = ("--store", shared, "--user", "0")
     done = rootgen("shell", *options, "shop/box:1", stdin=b"cat /etc/old\n")
     assert (done.returncode, done.stdout) == (0, "old\n")
+
+
+@pytest.mark.parametrize("line", ["pack --to oci nosuch x"])
+def test_mistyped(shared: str, store: str, tmp_path: Path, line: str) -> None:
+    """What is neither a directory nor an image is told by its name, with or without a store."""
+    verb, *words = line.split()
+    wanted = 1 if verb == "pack" else 125
+    for given in (store, shared):
+        done = rootgen(verb, "--store", given, *words, directory=tmp_path)
+        assert (done.returncode, done.stdout) == (wanted, "")
+        assert "nosuch: neither a directory nor an image" in done.stderr
+        assert given in done.stderr
+        assert "hint: " in done.stderr
+        assert "rootgen make bash ls --out DIR" in done.stderr
+
+
+def test_image_without_store(store: str) -> None:
+    """Who names an image and has no store is told of the image as well."""
+    for verb in ("inspect", "history", "rm"):
+        done = rootgen(verb, "--store", store, "nosuch")
+        assert done.returncode == 1
+        assert f"no image nosuch: there is no store {store}" in done.stderr
