@@ -18,6 +18,7 @@ from rootgen.api.run import (
 from rootgen.errors import UsageError
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sandbox.compose import compose_launch
+from rootgen.sandbox.environment import callers_variables
 from rootgen.sandbox.facts import read_facts
 from rootgen.sandbox.launch import Root
 from rootgen.sandbox.oci import runtime_config
@@ -137,7 +138,7 @@ def _config_of(
     options = with_defaults(start, request.options)
     # The runtime makes the groups, in its own way and place: none of ours is looked for.
     composed = options._replace(memory=None, cpus=None, pids=None)
-    facts = read_facts(root, composed, environ)
+    facts = read_facts(root, composed, callers_variables(environ))
     # What is this machine's own, and changes with each launch, is not for a bundle.
     facts = facts._replace(terminal=request.terminal, machine_id="", localtime="")
     command = request.command or best_shell(root, dict(options.env).get("PATH", ""))

@@ -8,7 +8,7 @@ import sys
 from rootgen.errors import NotFoundError, PlanError, UsageError
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sandbox.compose import compose_launch
-from rootgen.sandbox.environment import DEFAULT_PATH
+from rootgen.sandbox.environment import DEFAULT_PATH, callers_variables
 from rootgen.sandbox.facts import first_program, read_facts, read_line_beneath
 from rootgen.sandbox.launch import Root, Upper
 from rootgen.sandbox.mounts import MANIFEST
@@ -121,7 +121,7 @@ def compose_run(
     facts = read_facts(
         root,
         options,
-        environ,
+        callers_variables(environ),
         process,
         terminal=terminal and not elsewhere,
         elsewhere=elsewhere,

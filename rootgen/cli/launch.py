@@ -12,10 +12,11 @@ from rootgen.cli.duration import duration
 from rootgen.cli.limit import io_limit, rlimit, size
 from rootgen.cli.store import STORE
 from rootgen.named import TYPE_CHECKING
+from rootgen.sandbox.environment import callers_variables
 from rootgen.sandbox.options import KILL_AFTER, NETWORKS, PIVOT_WAYS, UPTIMES, Options, Port
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
     from rootgen.named import Progress
@@ -228,18 +229,17 @@ def _places(written: tuple[str, ...], meaning: str) -> tuple[object, ...]:
 
 def variables(written: Iterable[str]) -> tuple[tuple[str, str], ...]:
     """Return what ``--env`` sets, of which a name by itself is the caller's variable."""
-    return tuple(_variable(one) for one in written if _is_set(one))
+    if not written:
+        return ()
+    own = callers_variables(os.environ)
+    return tuple(_variable(one, own) for one in written if "=" in one or one in own)
 
 
-def _is_set(written: str) -> bool:
-    return "=" in written or written in os.environ
-
-
-def _variable(written: str) -> tuple[str, str]:
+def _variable(written: str, own: Mapping[str, str]) -> tuple[str, str]:
     name, equals, value = written.partition("=")
     if not name:
         raise invalid_value("--env", f"'{written}': expected NAME=VALUE")
-    return name, value if equals else os.environ[name]
+    return name, value if equals else own[name]
 
 
 def _hostname(written: str) -> str:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rootgen.sandbox import environment
+from rootgen.sandbox.environment import callers_variables
 from tests.sandbox.tree import command_line, launch, output, shell
 
 if TYPE_CHECKING:
@@ -125,6 +127,28 @@ def test_environment(tree: Path) -> None:
         "HOME": "/root",
         "container": "rootgen",
     }
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ({}, {}),
+        ({"LANG": "C"}, {"LANG": "C"}),
+        ({"LC_CTYPE": "POSIX"}, {"LC_CTYPE": "POSIX"}),
+        ({"LC_CTYPE": "C.UTF-8"}, {"LC_CTYPE": "C.UTF-8"}),
+        ({"LANG": "C.UTF-8", "LC_CTYPE": "C"}, {"LANG": "C.UTF-8", "LC_CTYPE": "C"}),
+        ({"LC_ALL": "C"}, {"LC_ALL": "C"}),
+    ],
+)
+def test_locale_is_the_callers(tree: Path, given: dict[str, str], shown: dict[str, str]) -> None:
+    """What Python makes of the C locale for itself (PEP 538) is no variable of the caller's."""
+    options = ["--env", "LC_CTYPE"]
+    for chosen in ([], ["--clear-env", *options]):
+        done = launch(tree, "env", options=chosen, env=given)
+        lines = [line.split("=", 1) for line in done.stdout.decode().splitlines()]
+        found = {name: value for name, value in lines if name.startswith(("LC_", "LANG"))}
+        kept = {"LC_CTYPE"} if chosen else set(shown)
+        assert found == {name: value for name, value in shown.items() if name in kept}
 
 
 def test_environment_options(tree: Path) -> None:
@@ -270,3 +294,22 @@ def test_the_host_itself() -> None:
     done = launch(Path("/"), "/bin/sh", "-c", "echo $$; exit 4", options=["--read-only"])
     assert done.returncode == 4, done.stderr
     assert done.stdout == b"2\n"
+
+
+def test_locale_that_cannot_be_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where a process wrote over what it was executed with, nothing is taken away."""
+    block = tmp_path / "environ"
+    monkeypatch.setattr(environment, "_INITIAL", str(block))
+    monkeypatch.setenv("LC_CTYPE", "C.UTF-8")
+    for content, expected in (
+        (b"A=1\0", None),
+        (b"", None),
+        (b"LC_CTYPE=POSIX\0A=1\0", "POSIX"),
+        (b"a title of mine\0\0\0", "C.UTF-8"),
+        (b"PYTHONCOERCECLOCALE=0\0", "C.UTF-8"),
+    ):
+        block.write_bytes(content)
+        assert callers_variables(os.environ).get("LC_CTYPE") == expected
+        assert callers_variables(dict(os.environ))["LC_CTYPE"] == "C.UTF-8"
+    block.unlink()
+    assert callers_variables(os.environ)["LC_CTYPE"] == "C.UTF-8"
