@@ -18,7 +18,6 @@ from rootgen.elf.reader import is_elf, read_interpreter
 from rootgen.errors import ElfError, NotExecutableError, NotFoundError
 from rootgen.linux.calls import Recorder
 from rootgen.linux.descriptor import record_closing, record_opening
-from rootgen.linux.mount import descriptor_path
 from rootgen.linux.path import open_in_root, record_open_in_root
 from rootgen.named import TYPE_CHECKING
 
@@ -29,6 +28,7 @@ _FORMAT, _REGULAR, _DIRECTORY = 0o170000, 0o100000, 0o040000
 _NOEXEC = 8  # ST_NOEXEC, statvfs(3)
 _FOR_ALL = 0o111  # S_IXUSR | S_IXGRP | S_IXOTH
 _PREFIX = 1024  # of a program, in which its headers and the name of its loader usually are
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY  # it may be anything
 _ABSENT = (errno.ENOENT, errno.ENOTDIR)
 
 
@@ -67,8 +67,7 @@ def record_look(name: str) -> Program:
         recorder.call(_look_closer, failed=_look_closer)
         return recorder.program()
     root = record_opening(recorder, "/", os.O_PATH | os.O_DIRECTORY, _look_closer)
-    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
-    program = record_open_in_root(recorder, root, name, flags, _look_closer)
+    program = record_open_in_root(recorder, root, name, _READ, _look_closer)
     loader = recorder.value()
     recorder.call(_loader_of, program, into=loader, failed=_look_closer)
     found = record_open_in_root(recorder, root, loader, os.O_PATH, _look_closer)
@@ -132,13 +131,14 @@ def _look_at(root: int, current: str, program: str, *, first: bool) -> str | Non
         if mode != _REGULAR:
             what = "a directory" if mode == _DIRECTORY else "not a regular file"
             raise NotExecutableError(f"{role}{current} is {what}")
-        if not os.access(descriptor_path(place), os.X_OK):
+        # By its name, not through /proc/self/fd: what is mounted on /proc may be no procfs.
+        if not os.access(os.path.join("/", current), os.X_OK):
             raise NotExecutableError(
                 f"{role}{current}: Permission denied", hint=_denied_hint(place, current)
             )
-        return _read_interpreter(root, place, current)
     finally:
         os.close(place)
+    return _read_interpreter(root, current)
 
 
 def _denied_hint(place: int, path: str) -> str:
@@ -157,11 +157,11 @@ def _unreachable(role: str, path: str, error: OSError) -> NotExecutableError:
     return NotExecutableError(f"{role}{path}: {error.strerror}")
 
 
-def _read_interpreter(root: int, place: int, path: str) -> str | None:
+def _read_interpreter(root: int, path: str) -> str | None:
     """Return the interpreter of a script; check the loader of an ELF file."""
     try:
-        descriptor = os.open(descriptor_path(place), os.O_RDONLY | os.O_CLOEXEC)
-    except PermissionError:  # may be executed and not read: the kernel will tell
+        descriptor = open_in_root(root, path, _READ)
+    except OSError:  # may be executed and not read, or is another by now: the kernel will tell
         return None
     try:
         head = os.pread(descriptor, LINE_LIMIT, 0)

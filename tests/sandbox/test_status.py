@@ -256,3 +256,23 @@ def test_tree_that_may_not_be_searched(tmp_path: Path) -> None:
         done = launch(tmp_path / "closed", "true")
         assert done.returncode == 125
         assert done.stderr == b"rootgen: proc of the tree: Permission denied\n"
+
+
+@pytest.mark.parametrize("options", [["--tmpfs", "/proc"], ["--bind", "SOURCE:/proc"]])
+def test_without_procfs(tree: Path, tmp_path: Path, options: list[str]) -> None:
+    """What is mounted on /proc may be no procfs: programs are looked at all the same."""
+    (tmp_path / "source").mkdir()
+    options = [one.replace("SOURCE", str(tmp_path / "source")) for one in options]
+    assert launch(tree, "true", options=options).returncode == 0
+    script = tree / "bin/script"
+    script.write_text("#!/bin/sh\ntest -e /proc/self; echo $?\n")
+    script.chmod(0o755)
+    done = launch(tree, "script", options=options)
+    assert (done.returncode, done.stdout) == (0, b"1\n"), done.stderr
+    script.chmod(0o644)
+    done = launch(tree, "script", options=options)
+    assert (done.returncode, b"Permission denied" in done.stderr) == (126, True)
+    script.write_text("#!/bin/none\n")
+    script.chmod(0o755)
+    done = launch(tree, "script", options=options)
+    assert (done.returncode, b"/bin/none is not in the tree" in done.stderr) == (126, True)
