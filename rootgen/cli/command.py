@@ -86,7 +86,8 @@ class Command(NamedTuple):
     """One command: ``run`` is called with a keyword for each parameter; its docstring is the help.
 
     It returns the exit status, or None for 0. Where ``interspersed`` is
-    false, options end at the first argument.
+    false, options end at the first argument. ``failure`` is the exit status where
+    the system refuses what no error of ours foresees: standard output is full.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Command(NamedTuple):
     run: Callable[..., int | None]
     parameters: tuple[Argument | Option, ...] = ()
     interspersed: bool = True
+    failure: int = 1
 
 
 class Named(NamedTuple):

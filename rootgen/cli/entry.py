@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # What a shell reports of a program that SIGINT or SIGPIPE ended: 128 + n.
 _INTERRUPTED = 130
+_FAILED = 1
 _BROKEN_PIPE = 141
 
 
@@ -32,11 +33,9 @@ def main() -> NoReturn:
     status = run(sys.argv[1:])
     try:
         sys.stdout.flush()
-        sys.stderr.flush()
-    except OSError:
+    except OSError as error:
         # The reader went away after the last line was written.
-        _forget_output()
-        status = status or _BROKEN_PIPE
+        status = status or _status_of(error, sys.argv[1:])
     if "coverage" in sys.modules:
         sys.exit(status)
     # Taking the interpreter apart would cost as much as many a command; all is flushed and closed.
@@ -52,17 +51,35 @@ def run(arguments: Sequence[str]) -> int:
 
         return show_error(arguments, error)
     except RootgenError as error:
-        sys.stderr.write(f"rootgen: {_shown(error)}\n")
+        _complain(_shown(error))
         return error.exit_status
     except KeyboardInterrupt:
-        sys.stderr.write("rootgen: interrupted\n")
+        _complain("interrupted")
         return _INTERRUPTED
-    except BrokenPipeError:
-        _forget_output()
-        return _BROKEN_PIPE
     except OSError as error:
-        sys.stderr.write(f"rootgen: {_told(error)}\n")
-        return 1
+        if not isinstance(error, BrokenPipeError):
+            _complain(_told(error))
+        return _status_of(error, arguments)
+
+
+def _complain(message: str) -> None:
+    from rootgen.cli.output import complain  # only on the way to an error
+
+    complain(f"rootgen: {message}\n")
+
+
+def _status_of(error: OSError, arguments: Sequence[str]) -> int:
+    """Return the exit status where standard output or a file could not be written or read.
+
+    Messages are not concerned: they change no status (``output.complain``).
+    """
+    from rootgen.cli.output import forget
+
+    forget(sys.stdout)
+    if isinstance(error, BrokenPipeError):
+        return _BROKEN_PIPE
+    found = find_command(COMMANDS, arguments)
+    return _FAILED if found is None else found[0].load().failure
 
 
 def _perform(arguments: Sequence[str]) -> int:
@@ -84,12 +101,12 @@ def _told(error: OSError) -> str:
     reason = error.strerror or str(error)
     if error.filename is not None:
         return f"{error.filename}: {reason}"
-    if error.errno == errno.ENOSPC:
+    if error.errno in (errno.ENOSPC, errno.EBADF):
         # A write to a descriptor names no file; in a tree it would be a TreeError.
         return f"standard output: {reason}"
     if error.errno == errno.ENOENT:
         # getcwd(2): nothing else that finds nothing lacks a name.
-        return "the current directory is gone"
+        return "the current directory is gone\n  hint: cd to one that is there"
     return reason
 
 
@@ -101,10 +118,3 @@ def _shown(error: RootgenError) -> str:
         printable(error.what), why=tuple(map(printable, error.why)), hint=printable(error.hint)
     )
     return str(safe)
-
-
-def _forget_output() -> None:
-    # What is still buffered would raise again when the interpreter closes the stream.
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, sys.stdout.fileno())
-    os.close(null)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rootgen.api.running import execute
 from rootgen.cli.command import Argument, Command, Option, OptionError
 from rootgen.cli.launch import variables
+from rootgen.errors import LaunchError
 
 
 def exec_(
@@ -49,4 +50,5 @@ COMMAND = Command(
         ),
     ),
     interspersed=False,
+    failure=LaunchError.exit_status,
 )  # fmt: skip

@@ -207,10 +207,10 @@ def _explain(request: RunRequest, *, as_json: bool) -> None:
 
 def tell(note: str) -> None:
     """Write what a person should know of a launch although it is no error."""
-    from rootgen.cli.output import write_notes  # only where there is something to tell
+    from rootgen.cli.output import write_aside  # only where there is something to tell
     from rootgen.report.words import printable
 
-    write_notes([printable(note)])
+    write_aside(printable(note))
 
 
 def given_options(given: dict[str, Any]) -> Options:

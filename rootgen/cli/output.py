@@ -10,6 +10,7 @@ from rootgen.report.colour import palette
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import TextIO
 
     from rootgen.report.colour import Palette
 
@@ -21,14 +22,41 @@ def write_lines(lines: Iterable[str]) -> None:
 
 def write_notes(lines: Iterable[str]) -> None:
     """Write ``lines`` to standard error, each as a message of ours."""
-    sys.stdout.flush()
-    sys.stderr.writelines(f"rootgen: {line}\n" for line in lines)
+    write_errors(f"rootgen: {line}" for line in lines)
 
 
 def write_errors(lines: Iterable[str]) -> None:
     """Write ``lines`` to standard error, as they are: another program's words."""
     sys.stdout.flush()
-    sys.stderr.writelines(f"{line}\n" for line in lines)
+    complain("".join(f"{line}\n" for line in lines))
+
+
+def complain(text: str) -> None:
+    """Write ``text`` to standard error; where it cannot be written it is lost.
+
+    What is done goes on and ends as it would have, its exit status too: there
+    is nowhere that this could be told.
+    """
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except OSError:
+        forget(sys.stderr)
+
+
+def write_aside(line: str) -> None:
+    """Write a message of ours to standard error that nobody is to wait for, nor to fail of."""
+    from rootgen.linux.note import write_note
+
+    sys.stdout.flush()
+    write_note(f"rootgen: {line}\n".encode(sys.stderr.encoding, sys.stderr.errors or "replace"))
+
+
+def forget(stream: TextIO) -> None:
+    """Write no more to ``stream``: what is buffered would raise again whenever it is flushed."""
+    null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    os.dup2(null, stream.fileno())
+    os.close(null)
 
 
 def write_json(document: Mapping[str, object]) -> None:

@@ -24,7 +24,10 @@ What each command says with `--help`. This page is written by
 
 Exit status: 0 done; 1 it failed, or a check found something; 2 wrong usage; 130 on Ctrl-C. `run`
 and `shell` exit with the program's own status, with 125 where rootgen failed, 126 where the command
-cannot be executed, 127 where it is not there, 128 + n where signal n ended it.
+cannot be executed, 127 where it is not there, 128 + n where signal n ended it. What was to be
+printed and could not be (a full disk, a closed standard output) is a failure; a message on standard
+error that could not be written changes no status, and a note about a launch waits for its reader
+for 1 s at most.
 """
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 from rootgen.cli.command import Argument, Command, Option, OptionError
 from rootgen.cli.launch import LAUNCH_OPTIONS, launch, request_of, tell
+from rootgen.errors import LaunchError
 from rootgen.named import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -48,9 +51,19 @@ def run(root: str, words: tuple[str, ...], **given: Any) -> int:
 
 def _detach(root: str, command: tuple[str, ...], name: str, given: dict[str, Any]) -> int:
     from rootgen.api.running import detach
-    from rootgen.cli.output import write_lines
+    from rootgen.cli.output import forget, write_lines
 
-    write_lines([detach(request_of(root, command, given, starting=True), name, tell=tell)])
+    started = detach(request_of(root, command, given, starting=True), name, tell=tell)
+    try:
+        write_lines([started])
+        sys.stdout.flush()
+    except OSError as error:
+        forget(sys.stdout)
+        raise LaunchError(
+            f"the launch {started} has started, and its name could not be printed",
+            why=(f"standard output: {error.strerror}",),
+            hint=f"it goes on; rootgen stop {started} ends it",
+        ) from error
     return 0
 
 
@@ -76,4 +89,5 @@ COMMAND = Command(
         *LAUNCH_OPTIONS,
     ),
     interspersed=False,
+    failure=LaunchError.exit_status,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rootgen.cli.command import Argument, Command
 from rootgen.cli.launch import LAUNCH_OPTIONS, launch
+from rootgen.errors import LaunchError
 from rootgen.named import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -33,4 +34,5 @@ COMMAND = Command(
     "Open the best shell in a root file system.",
     shell,
     (Argument("root", "ROOTFS"), *LAUNCH_OPTIONS),
+    failure=LaunchError.exit_status,
 )

@@ -147,8 +147,7 @@ def run(words: Sequence[str]) -> int:
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except click.ClickException as error:
-        error.show()
-        return error.exit_code
+        return _show(error)
     return status if isinstance(status, int) else 0
 
 
@@ -162,15 +161,26 @@ def show_error(words: Sequence[str], error: OptionError) -> int:
             break
         command = below
         context = click.Context(command, info_name=word, parent=context)
-    shown = click.UsageError(error.what, context)
-    shown.show()
-    return shown.exit_code
+    return _show(click.UsageError(error.what, context))
+
+
+def _show(error: click.ClickException) -> int:
+    from io import StringIO
+
+    from rootgen.cli.output import complain
+
+    text = StringIO()
+    error.show(text)
+    complain(text.getvalue())
+    return error.exit_code
 
 
 @click.pass_context
 def _without_command(context: click.Context) -> int:
     if context.invoked_subcommand is None:
-        click.echo(context.get_help(), err=True)
+        from rootgen.cli.output import complain
+
+        complain(f"{context.get_help()}\n")
         return 2
     return 0
 

@@ -16,6 +16,7 @@ from rootgen.errors import LaunchError
 from rootgen.linux import capability, detached, message, namespace, network, process
 from rootgen.linux.calls import FIRST, Program, Recorder, Slot, perform
 from rootgen.linux.descriptor import record_closing, record_copy, record_number
+from rootgen.linux.note import write_note
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sandbox import confine
 from rootgen.sandbox.build import record_root
@@ -318,7 +319,7 @@ def _send_terminal(terminal: tuple[int, int]) -> None:
 def _tell_of_chroot(launch: Launch) -> None:
     reason = "" if launch.pivot == "chroot" else "pivot_root is refused here; "
     text = f"rootgen: {reason}the root was changed by chroot, which is weaker: no CAP_SYS_CHROOT\n"
-    os.write(2, text.encode())
+    write_note(text.encode())
 
 
 def _end_where(hung_up: int) -> None:

@@ -7,6 +7,7 @@ import signal
 import time
 
 from rootgen.linux import process
+from rootgen.linux.note import write_note
 from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.cgroup import Groups
 from rootgen.sandbox.deadline import Deadline
@@ -62,7 +63,7 @@ def _with_streams(launch: Launch) -> int:
             deadline = Deadline(launch.time_limit, time.monotonic())
             status = _accompany(launch, start(prepare(launch), groups, mask), deadline)
             for note in ending_notes(launch, status, deadline, groups):
-                os.write(2, f"rootgen: {note}\n".encode())
+                write_note(f"rootgen: {note}\n".encode())
             return deadline.status(status)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)

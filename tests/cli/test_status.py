@@ -152,4 +152,5 @@ def test_directory_that_is_gone(tmp_path: Path, arguments: str) -> None:
     done = subprocess.run(
         ["sh", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stderr) == (1, "rootgen: the current directory is gone\n")
+    told = "rootgen: the current directory is gone\n  hint: cd to one that is there\n"
+    assert (done.returncode, done.stderr) == (1, told)
