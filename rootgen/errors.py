@@ -23,6 +23,16 @@ Errors are raised where the fact is known and caught once, in ``rootgen.cli``.
 from __future__ import annotations
 
 
+def raise_foreign(error: OSError) -> None:
+    """Raise an OSError that no system call gave: one that a signal handler raised meanwhile.
+
+    TimeoutError is one, as handlers of alarms raise it. It has no number, and is no answer to what
+    was asked of the kernel.
+    """
+    if error.errno is None:
+        raise error
+
+
 class RootgenError(Exception):
     """A failure that a person can act on.
 

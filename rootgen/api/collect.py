@@ -87,9 +87,10 @@ class Exchange:
             os.close(descriptor)
 
     def _close_input(self) -> None:
-        if self._to_program >= 0:
-            os.close(self._to_program)
-        self._to_program = -1
+        # Forgotten before it is closed: an interrupt between the two must not close it twice.
+        to_program, self._to_program = self._to_program, -1
+        if to_program >= 0:
+            os.close(to_program)
 
     def _write(self) -> bool:
         """Write some of the input; return whether there is more to write."""

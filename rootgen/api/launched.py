@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import select
 import signal
+import time
 
 from rootgen.api.collect import OUTPUT_LIMIT, Exchange
 from rootgen.api.run import ImageName, RunRequest, root_or_image
 from rootgen.api.server import ask
-from rootgen.errors import LaunchError, RootgenError, UsageError
+from rootgen.errors import LaunchError, RootgenError, UsageError, raise_foreign
 from rootgen.linux import message
-from rootgen.named import TYPE_CHECKING, NamedTuple
+from rootgen.named import TYPE_CHECKING, NamedTuple, Protocol
 from rootgen.sandbox.launch import Root
 from rootgen.sandbox.options import Bind, Options
 from rootgen.sandbox.report import STARTED, unpack_error
@@ -25,10 +26,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from types import TracebackType
 
-    from rootgen.api.connection import Serving
+    from rootgen.api.connection import Answers
 
     Word = str | bytes | os.PathLike[str]
 
+    class HasDescriptor(Protocol):
+        """An open file."""
+
+        def fileno(self) -> int:
+            """Return its descriptor."""
+            ...
+
+    Stream = int | HasDescriptor
+
+_LONGEST = 3600.0  # seconds; poll(2) takes no more than 24 days
 _SHOWN = 2000  # bytes of a failed program's standard error that stand in a message
 
 
@@ -71,19 +82,19 @@ class Completed(NamedTuple):
 
 
 class Launched:
-    """A launch that goes on, until its program ends or this is closed.
+    """A launch that goes on until its program ends, or until this is closed or held no longer.
 
     A context manager: at its end what still runs is killed. Usable from any
     thread, but from one at a time. ``process`` is process 1's id out here.
     """
 
-    def __init__(self, command: tuple[str, ...], answers: int, serving: Serving) -> None:
-        """Take the socket of the answers, and the server that goes on as long as it is held."""
+    def __init__(self, command: tuple[str, ...], answers: Answers) -> None:
+        """Take what the launch goes on as long as it is held."""
         self.command = command
         self.process = -1
         self._answers = answers
-        self._serving: Serving | None = serving
         self._ended: Ended | None = None
+        self._lost: RootgenError | None = None
 
     def wait_for_start(self) -> None:
         """Wait until the program has started, as the answers tell first; raise LaunchError."""
@@ -104,25 +115,35 @@ class Launched:
         trace: TracebackType | None,
     ) -> None:
         """Kill what still runs, and wait for its end."""
-        if self._ended is None and self._answers >= 0:
+        if self._ended is None and self.fileno() >= 0:
             self.kill()
             self.wait()
         self.close()
 
     def fileno(self) -> int:
-        """Return a descriptor that is readable once the launch has ended, for poll(2)."""
-        return self._answers
+        """Return a descriptor that is readable once the launch has ended, for poll(2); else -1."""
+        return self._answers.descriptor
 
     def wait(self, timeout: float | None = None) -> Ended:
-        """Wait for the end, and return it; TimeoutError where it takes over ``timeout`` seconds."""
-        if self._ended is None:
-            if timeout is not None:
-                poll = select.poll()
-                poll.register(self._answers, select.POLLIN)
-                if not poll.poll(timeout * 1000):
-                    raise TimeoutError(f"{' '.join(self.command)} still runs")
-            return self._has_ended(self._receive())
-        return self._ended
+        """Wait for the end, and return it; TimeoutError where it takes over ``timeout`` seconds.
+
+        Raises LaunchError where it is not known: the launch was let go of, or its server killed.
+        """
+        if timeout is not None and not self._is_told(timeout):
+            raise TimeoutError(f"{' '.join(self.command)} still runs")
+        return self._ended or self._has_ended(self._receive())
+
+    def _is_told(self, timeout: float) -> bool:
+        """Say whether there is something to be received within so many seconds, or never will."""
+        if self.fileno() < 0:
+            return True
+        poll = select.poll()
+        poll.register(self.fileno(), select.POLLIN)
+        end = time.monotonic() + timeout
+        while not poll.poll(max(0.0, min(left := end - time.monotonic(), _LONGEST)) * 1000):
+            if left <= _LONGEST:
+                return False
+        return True
 
     def _has_ended(self, told: bytes) -> Ended:
         _, status, timed_out, *notes = told.decode().split("\0")
@@ -131,11 +152,8 @@ class Launched:
         return self._ended
 
     def poll(self) -> Ended | None:
-        """Return how it ended, or None while it runs."""
-        try:
-            return self.wait(0)
-        except TimeoutError:
-            return None
+        """Return how it ended, or None while it runs. Raises as ``wait``."""
+        return self.wait() if self._is_told(0) else None
 
     def send_signal(self, number: int) -> None:
         """Send a signal to the program, as one sent to ``rootgen run`` would reach it.
@@ -144,9 +162,9 @@ class Launched:
         """
         if not 0 < number < signal.NSIG:
             raise UsageError(f"there is no signal {number}", hint="see signal(7)")
-        if self._ended is None:
+        if self._ended is None and self.fileno() >= 0:
             try:
-                message.send(self._answers, b"%b %d" % (SIGNAL, number))
+                message.send(self.fileno(), b"%b %d" % (SIGNAL, number))
             except (BrokenPipeError, ConnectionResetError):
                 return  # it has ended, and the answer is on its way
 
@@ -160,32 +178,27 @@ class Launched:
 
     def close(self) -> None:
         """Let go of the launch; the server kills what still runs."""
-        answers, self._answers = self._answers, -1
-        if answers >= 0:
-            # A fork made by another thread may have a copy, which does not count.
-            if self._ended is None:
-                message.shut(answers)
-            os.close(answers)
-        self._serving = None
+        self._answers.close()
 
     def _receive(self) -> bytes:
-        told = message.read(self._answers)
+        if self.fileno() < 0:
+            raise self._lost or LaunchError(f"{' '.join(self.command)} was let go of")
+        told = message.read(self.fileno())
         if told.startswith((STARTED, ENDED)):
             return told
         self.close()
         error = unpack_error(told)
-        if error is None:
-            error = LaunchError("the launch server ended before the launch did")
-        raise error
+        self._lost = error or LaunchError("the launch server ended before the launch did")
+        raise self._lost
 
 
 def launch(
     tree: str | os.PathLike[str] | Root | ImageName,
     command: Sequence[Word] = (),
     *,
-    stdin: int | None = None,
-    stdout: int | None = None,
-    stderr: int | None = None,
+    stdin: Stream | None = None,
+    stdout: Stream | None = None,
+    stderr: Stream | None = None,
     options: Options = Options(),  # noqa: B008 - an immutable value
     environ: Mapping[str, str] = os.environ,
 ) -> Launched:
@@ -194,7 +207,7 @@ def launch(
     ``tree`` is a directory, or else the name of an image of the user's store
     (``ImageName`` for one of another store). An empty command is the best
     shell that it has. ``stdin``,
-    ``stdout`` and ``stderr`` are descriptors of the caller's; None is
+    ``stdout`` and ``stderr`` are descriptors of the caller's, or files that have one; None is
     /dev/null. ``environ`` is where TERM, LANG and the like come from. Raises
     LaunchError (NotFoundError, NotExecutableError) where it does not start,
     UsageError for options that contradict each other.
@@ -211,7 +224,7 @@ def launch(
 def _start(
     tree: str | os.PathLike[str] | Root | ImageName,
     command: Sequence[Word],
-    streams: tuple[int | None, int | None, int | None],
+    streams: tuple[Stream | None, Stream | None, Stream | None],
     options: Options,
     environ: Mapping[str, str],
     *,
@@ -225,12 +238,33 @@ def _start(
     request = RunRequest(root, words, options)
     null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     try:
-        given = [null if one is None else one for one in streams]
-        streams = (given[0], given[1], given[2])
-        answers, serving = ask(request, streams, environ, announced=announced)
+        stdin, stdout, stderr = (null if one is None else _descriptor(one) for one in streams)
+        answers = ask(request, (stdin, stdout, stderr), environ, announced=announced)
     finally:
         os.close(null)
-    return Launched(request.command, answers, serving)
+    return Launched(request.command, answers)
+
+
+def _descriptor(stream: Stream) -> int:
+    """Return the open descriptor that a stream is, or has; raise UsageError where there is none."""
+    try:
+        descriptor = stream if isinstance(stream, int) else stream.fileno()
+        os.fstat(descriptor)
+    except (AttributeError, ValueError, OverflowError, OSError) as error:
+        if isinstance(error, OSError):
+            raise_foreign(error)
+        raise UsageError(f"{stream!r} is no open file: {error}") from error
+    return descriptor
+
+
+def _seconds(timeout: float) -> float:
+    try:
+        possible = timeout >= 0
+    except TypeError:
+        possible = False
+    if not possible:
+        raise UsageError(f"{timeout!r} is no time in seconds")
+    return timeout
 
 
 def run(
@@ -251,7 +285,7 @@ def run(
     bytes are kept, and the rest is read and forgotten. Raises as ``launch``.
     """
     options = options._replace(
-        timeout=options.timeout if timeout is None else timeout,
+        timeout=options.timeout if timeout is None else _seconds(timeout),
         env=(*options.env, *(env or {}).items()),
         binds=(*options.binds, *binds),
     )

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import os
 
-from rootgen.api.connection import Connection, Handed
+from rootgen.api.connection import ATTEMPTS, Answers, Connection, Handed
 from rootgen.api.run import compose_run, on_root
 from rootgen.errors import LaunchError
-from rootgen.linux import message
 from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.compose import compose_launch
 from rootgen.sandbox.root_use import RootUse
@@ -21,14 +20,10 @@ from rootgen.sandbox.stored_launch import LaunchWriter, write_command
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rootgen.api.connection import Own, Serving
     from rootgen.api.run import RunRequest
     from rootgen.sandbox.facts import Facts
     from rootgen.sandbox.launch import Launch
     from rootgen.sandbox.options import Options
-
-# One server may have been killed, and another thread have started the next.
-_ATTEMPTS = 3
 
 
 class _Composer:
@@ -54,7 +49,11 @@ class _Composer:
 _connection = Connection()
 _compose = _Composer()
 _write = LaunchWriter()
-os.register_at_fork(after_in_child=_connection.after_fork)
+os.register_at_fork(
+    before=_connection.before_fork,
+    after_in_parent=_connection.after_fork,
+    after_in_child=_connection.in_fork,
+)
 
 
 def ask(
@@ -63,42 +62,41 @@ def ask(
     environ: Mapping[str, str],
     *,
     announced: bool,
-) -> tuple[int, Serving]:
-    """Have a request launched on ``streams``; return the socket of the answers, and the server.
+) -> Answers:
+    """Have a request launched on ``streams``; return where its end is told, which is to be held.
 
-    Closing that socket kills the launch, and so does letting go of the server. ``announced`` asks
-    for an answer when the program has started, before the one of its end. Raises LaunchError
-    where there is no server to be had, and what ``compose_run`` does.
+    ``announced`` asks for an answer when the program has started, before the one of its end. Raises
+    LaunchError where there is no server to be had, and what ``compose_run`` does.
     """
-    request = request._replace(options=_absolute(request.options))
+    request = request._replace(options=_for_elsewhere(request.options))
     # As it is now: the caller's own may change, and is compared with that of later launches.
     asking = _Asking(streams, dict(environ), ANNOUNCED if announced else QUIET)
     try:
-        serving = on_root(request, asking, threaded=True)
+        on_root(request, asking, threaded=True)
     except BaseException as error:
-        asking.close()
+        asking.answers.close()
         # Without a number it is a signal handler's own.
-        if isinstance(error, ValueError) or (isinstance(error, OSError) and error.errno):
+        if isinstance(error, OSError) and error.errno:
             what = f"cannot make the launch: {error}"
             raise LaunchError(what, hint="see the options and the paths in them") from error
         raise
-    return asking.answers, serving
+    return asking.answers
 
 
 class _Asking:
-    """One launch being asked for; ``answers`` is the socket on which its end is told."""
+    """One launch being asked for; ``answers`` is where its end is told."""
 
     def __init__(
         self, streams: tuple[int, int, int], environ: Mapping[str, str], start: bytes
     ) -> None:
-        self.answers = -1
+        self.answers = Answers()
         self._streams = streams
         self._environ = environ
         self._start = start
 
-    def __call__(self, ready: RunRequest) -> Serving:
+    def __call__(self, ready: RunRequest) -> None:
         """Compose the launch of a request whose root is ready, and hand it on."""
-        for _ in range(_ATTEMPTS):
+        for _ in range(ATTEMPTS):
             own = _connection.own()
             launch = compose_run(
                 ready,
@@ -109,35 +107,36 @@ class _Asking:
             )
             use = RootUse(launch.root.use)
             with use:
-                serving = self._hand_on(own, launch, use.locks)
-                if serving is not None:
+                command, bare = write_command(launch.command), _write(launch)
+                handed = Handed(own, self._start, command, bare, self._streams, use.locks)
+                if _connection.send(handed, self.answers):
                     use.hand_over()
-                    return serving
+                    return
         raise LaunchError("the launch server did not start")
 
-    def close(self) -> None:
-        """Give up what was asked for: it is killed."""
-        answers, self.answers = self.answers, -1
-        if answers >= 0:
-            os.close(answers)
 
-    def _hand_on(self, own: Own, launch: Launch, locks: tuple[int, ...]) -> Serving | None:
-        self.answers, theirs = message.message_pair()
-        serving = None
-        try:
-            command = write_command(launch.command)
-            parts = (theirs, *self._streams)
-            bare = _write(launch)
-            serving = _connection.send(Handed(own, self._start, command, bare, parts, locks))
-        finally:
-            os.close(theirs)
-            if serving is None:
-                self.close()
-        return serving
+def _for_elsewhere(options: Options) -> Options:
+    """Return the options with host paths that count for the server too, whose directory is /.
 
-
-def _absolute(options: Options) -> Options:
-    """Return the options with host paths that count for the server too, whose directory is /."""
-    binds = tuple(one._replace(source=os.path.abspath(one.source)) for one in options.binds)
-    devices = tuple(one._replace(source=os.path.abspath(one.source)) for one in options.devices)
+    Raises LaunchError for what can be no path.
+    """
+    binds = tuple(one._replace(source=_absolute(one.source)) for one in options.binds)
+    devices = tuple(one._replace(source=_absolute(one.source)) for one in options.devices)
+    targets = [one.target for one in binds] + [one.target for one in devices]
+    for path in (*targets, *(one.target for one in options.tmpfs), options.seccomp):
+        _check_path(path)
     return options._replace(binds=binds, devices=devices)
+
+
+def _absolute(path: str) -> str:
+    _check_path(path)
+    return os.path.abspath(path)
+
+
+def _check_path(path: str) -> None:
+    try:
+        possible = b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        possible = False
+    if not possible:
+        raise LaunchError(f"{path!r} is no path", hint="see the options and the paths in them")

@@ -62,17 +62,15 @@ def stacked(
     progress: Progress | None = None,
     environ: Mapping[str, str] = os.environ,
     threaded: bool = False,
-    effective: int | None = None,
 ) -> Iterator[Stacked]:
     """Give an image with its layers unpacked, which nobody removes meanwhile.
 
     ``tell`` is called with what of them could not be kept; where this process may have threads
-    (``threaded``) another one unpacks them, and nothing is told. ``effective`` are the capabilities
-    of who launches it, if not this process. Raises LaunchError, and UsageError
-    for what can be no image's name.
+    (``threaded``) another one unpacks them and launches, and nothing is told. Raises LaunchError,
+    and UsageError for what can be no image's name.
     """
     try:
-        ids = read_ids(capability.effective() if effective is None else effective)
+        ids = read_ids(capability.after_exec() if threaded else capability.effective())
         path = store_path or default_store(environ)
         with Store(path) as store, _open_cache(path, ids, environ) as cache:
             image = image_in(store, name)
@@ -194,8 +192,8 @@ def _unpack(
 
 # Run by a fresh Python, which finds modules where this one does.
 _ELSEWHERE = (
-    "import sys; sys.path[:0] = sys.argv[4:5]; sys.path += sys.argv[5:]; "
-    "from rootgen.api.stacked import unpack_for_another; unpack_for_another(*sys.argv[1:4])"
+    "import sys; sys.path[:0] = sys.argv[3:4]; sys.path += sys.argv[4:]; "
+    "from rootgen.api.stacked import unpack_for_another; unpack_for_another(*sys.argv[1:3])"
 )
 
 
@@ -205,8 +203,7 @@ def _unpack_elsewhere(path: str, name: str) -> None:
     from rootgen.linux.tool import answer_of
 
     places = (package_place(), *map(os.path.abspath, sys.path))
-    told = (os.path.abspath(path), name, f"{capability.effective():x}")
-    command = [sys.executable, "-I", "-S", "-c", _ELSEWHERE, *told, *places]
+    command = [sys.executable, "-I", "-S", "-c", _ELSEWHERE, os.path.abspath(path), name, *places]
     try:
         answer, said = answer_of(command)
     except OSError as error:
@@ -216,14 +213,10 @@ def _unpack_elsewhere(path: str, name: str) -> None:
     raise unpack_error(answer) or LaunchError(f"the layers of {name} were not unpacked", why=said)
 
 
-def unpack_for_another(path: str, name: str, capabilities: str) -> None:
-    """Unpack the layers of an image of the store at ``path``; answer on standard output.
-
-    ``capabilities`` are those of who asks, in hexadecimal: they say for which ids; of root, this
-    process has all of them again (execve(2)).
-    """
+def unpack_for_another(path: str, name: str) -> None:
+    """Unpack the layers of an image of the store at ``path``; answer on standard output."""
     try:
-        with stacked(name, path, effective=int(capabilities, 16)):
+        with stacked(name, path):
             answer = _UNPACKED
     except RootgenError as error:
         answer = pack_error(error)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import os
 
 from rootgen.linux.calls import Label
 from rootgen.linux.libc import call, check, function
-from rootgen.linux.process import record_prctl
+from rootgen.linux.process import has_no_new_privileges, record_prctl
 from rootgen.named import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ NAMES = tuple(
 _NUMBERS = {name: number for number, name in enumerate(NAMES)}
 _VERSION_3 = 0x20080522
 _PR_CAPBSET_DROP = 24
+_PR_GET_SECUREBITS = 27
+_SECBIT_NOROOT = 1
 _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_CLEAR_ALL = 4
 _LAST_POSSIBLE = 63  # two 32-bit words
@@ -65,6 +68,23 @@ def effective() -> int:
     words = (_Words * 2)()
     check(call("capget", ctypes.byref(header), words), "capget")
     return int(words[0].effective) | int(words[1].effective) << 32
+
+
+def after_exec() -> int:
+    """Return the effective set of a program that this thread starts, which has none of its own.
+
+    For root all that are not bounded, whatever it has itself (capabilities(7), "Transformation of
+    capabilities during execve()" and "The securebits flags"). Raises OSError.
+    """
+    with open("/proc/thread-self/status", "rb") as file:
+        fields = dict(line.split(b":", 1) for line in file if line.startswith(b"Cap"))
+    inheritable, permitted, bounding, ambient = (
+        int(fields.get(b"Cap" + name, b"0"), 16) for name in (b"Inh", b"Prm", b"Bnd", b"Amb")
+    )
+    if os.geteuid() != 0 or check(call("prctl", _PR_GET_SECUREBITS, 0, 0, 0, 0)) & _SECBIT_NOROOT:
+        return ambient
+    gained = inheritable | bounding
+    return gained & permitted if has_no_new_privileges() else gained
 
 
 def record_all(recorder: Recorder, bits: int, failed: Handler) -> None:

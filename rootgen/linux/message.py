@@ -14,6 +14,7 @@ import os
 import select
 from struct import Struct
 
+from rootgen.errors import raise_foreign
 from rootgen.linux.libc import call, check, error, function, last_errno
 from rootgen.named import TYPE_CHECKING
 
@@ -103,8 +104,7 @@ def read(socket: int) -> bytes:
     try:
         return os.read(socket, LIMIT)
     except ConnectionResetError as failure:
-        if failure.errno is None:
-            raise  # a signal handler's own
+        raise_foreign(failure)
         return os.read(socket, LIMIT)  # as in an Inbox
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from rootgen.errors import LaunchError
+from rootgen.errors import LaunchError, raise_foreign
 from rootgen.linux import capability
 from rootgen.linux.process import has_no_new_privileges
 from rootgen.named import TYPE_CHECKING, NamedTuple
@@ -108,6 +108,7 @@ def read_host(path: str) -> bytes:
     except FileNotFoundError:
         return b""
     except OSError as error:
+        raise_foreign(error)
         raise LaunchError(f"{path}: {error.strerror}") from error
 
 

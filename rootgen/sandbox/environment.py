@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from rootgen.errors import raise_foreign
 from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.caller import read_bounded
 
@@ -42,7 +43,8 @@ def _initial_variables() -> dict[bytes, bytes] | None:
     """Return what this process was executed with; None where that cannot be told."""
     try:
         block = read_bounded(os.open(_INITIAL, os.O_RDONLY | os.O_CLOEXEC))
-    except OSError:
+    except OSError as error:
+        raise_foreign(error)
         return None
     entries = block.removesuffix(b"\0").split(b"\0") if block else []
     if not all(b"=" in one for one in entries):  # a title of the process's own stands there

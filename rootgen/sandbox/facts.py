@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from rootgen.errors import LaunchError
+from rootgen.errors import LaunchError, raise_foreign
 from rootgen.linux import capability, landlock
 from rootgen.linux.mount import descriptor_path, mount_points
 from rootgen.named import TYPE_CHECKING, NamedTuple
@@ -103,9 +103,13 @@ class Process(NamedTuple):
     time_namespaces: bool
 
 
-def read_process() -> Process:
-    """Read what stays as long as this process does not change it; raise LaunchError."""
-    effective = capability.effective()
+def read_process(effective: int | None = None) -> Process:
+    """Read what stays as long as this process does not change it; raise LaunchError.
+
+    ``effective`` are the capabilities of another who performs launches, where it does not itself.
+    """
+    if effective is None:
+        effective = capability.effective()
     return Process(
         effective,
         is_privileged(effective),
@@ -197,6 +201,7 @@ def _read_profile(path: str) -> Template | None:
         with open(path, "rb") as file:
             data = file.read(LIMIT + 1)
     except OSError as error:
+        raise_foreign(error)
         raise LaunchError(f"--seccomp {path}: {error.strerror}") from error
     return read_template(data, path)
 
@@ -205,7 +210,8 @@ def _read_interpreters() -> tuple[str, ...]:
     """Return the interpreters that binfmt_misc keeps open (Documentation/admin-guide, flag F)."""
     try:
         names = os.listdir(_BINFMT_MISC)
-    except OSError:
+    except OSError as error:
+        raise_foreign(error)
         return ()
     found: set[str] = set()
     for name in names:
@@ -236,7 +242,8 @@ def _read_file(root: Root, path: str, limit: int, *, line: bool) -> bytes | None
     with Reading(root) as reading:
         try:
             return _content(reading.open_beneath(path), limit, line=line)
-        except OSError:
+        except OSError as error:
+            raise_foreign(error)
             return None
 
 
@@ -281,6 +288,7 @@ def _read_limits(options: Options, privileged: bool, elsewhere: bool) -> LimitFa
     try:
         found = read_limit_facts(options, privileged=privileged)
     except OSError as error:
+        raise_foreign(error)
         raise LaunchError(f"{error.filename}: {error.strerror}") from error
     if not elsewhere:
         return found
@@ -328,6 +336,7 @@ def _read_in_tree(reading: Reading, name: str) -> tuple[bytes | None, str]:
     try:
         place = reading.open(name)
     except OSError as error:
+        raise_foreign(error)
         return None, error.strerror or str(error)
     try:
         if os.fstat(place).st_mode & _FORMAT != _REGULAR:
@@ -335,6 +344,7 @@ def _read_in_tree(reading: Reading, name: str) -> tuple[bytes | None, str]:
         descriptor = os.open(descriptor_path(place), os.O_RDONLY | os.O_CLOEXEC)
         return read_bounded(descriptor), ""
     except OSError as error:
+        raise_foreign(error)
         return None, error.strerror or str(error)
     finally:
         os.close(place)
@@ -350,7 +360,8 @@ def _is_empty_file(reading: Reading, path: str) -> bool:
     """Say whether the root has an empty file there, and no link on the way: a place for ours."""
     try:
         place = reading.open_beneath(path)
-    except OSError:
+    except OSError as error:
+        raise_foreign(error)
         return False
     facts = os.fstat(place)
     os.close(place)
@@ -366,7 +377,8 @@ def _read_devices(options: Options) -> tuple[DeviceNode, ...]:
 def _is_program(reading: Reading, name: str) -> bool:
     try:
         place = reading.open(name)
-    except OSError:
+    except OSError as error:
+        raise_foreign(error)
         return False
     mode = os.fstat(place).st_mode
     os.close(place)
@@ -391,6 +403,7 @@ def _directories(sources: Sequence[str]) -> frozenset[str]:
         try:
             mode = os.stat(source).st_mode
         except OSError as error:
+            raise_foreign(error)
             raise LaunchError(f"--bind {source}: {error.strerror}") from error
         if mode & _FORMAT == _DIRECTORY:
             found.add(source)

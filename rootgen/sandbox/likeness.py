@@ -1,52 +1,88 @@
 """What a process passes on to those that it starts, read to see whether that has changed since.
 
 A launch server is started once and launches for as long as its client lives, which may change what
-it is meanwhile: give up groups or capabilities, take a limit, enter a namespace, change its root.
-What it launches then is to be no other than if it had started it itself.
+it is meanwhile: give up groups or capabilities, take a limit or a filter, move to another cgroup,
+enter a namespace, change its root. What it launches then is to be no other than if it had started
+it itself.
 """
 
 from __future__ import annotations
 
+import marshal
 import os
 import resource
 
-from rootgen.linux import capability
 from rootgen.named import NamedTuple
 from rootgen.sandbox.rlimit import RESOURCES
 
-# Those that a launch may do without one of its own of, or whose mounts it begins with. Each costs
-# 9 us to ask for.
-_NAMESPACES = tuple(f"/proc/thread-self/ns/{name}" for name in ("user", "mnt", "net"))
+_SELF = "/proc/thread-self"
+# Those that a launch may do without one of its own of, or whose mounts it begins with.
+_NAMESPACES = ("ns/user", "ns/mnt", "ns/net")
+_FILES = ("cgroup", "oom_score_adj")
+# Of status (proc_pid_status(5)) what stays while a process does nothing: from the first to before
+# the second. Ids and groups; capabilities, no_new_privs, seccomp and its filters, processors.
+_PARTS = ((b"\nUid:", b"\nFDSize:"), (b"\nGroups:", b"\nNStgid:"), (b"\nCapInh:", b"\nvoluntary"))
+# What execve(2) may change of these lines.
+_NOT_INHERITED = (b"CapInh:", b"CapPrm:", b"CapEff:", b"CapAmb:", b"Speculation")
 _RLIMITS = tuple(RESOURCES.values())
+_MOST = 1 << 16
 
 
 class Likeness(NamedTuple):
     """What fork(2) and execve(2) keep and a launch depends on, of the calling thread.
 
-    ``ids`` are real, effective and saved; ``root`` is the device and inode of its root directory,
-    ``namespaces`` the inodes of its namespaces; ``rlimits`` are each soft and hard.
+    ``status`` are lines of /proc/self/status, ``files`` its cgroup and oom_score_adj; ``root`` is
+    the device and inode of its root directory, ``namespaces`` are the names of its namespaces;
+    ``rlimits`` are each soft and hard.
     """
 
-    ids: tuple[int, ...]
-    groups: tuple[int, ...]
-    capabilities: int
+    status: tuple[bytes, ...]
+    files: tuple[bytes, ...]
+    namespaces: tuple[str, ...]
     root: tuple[int, int]
-    namespaces: tuple[int, ...]
     rlimits: tuple[tuple[int, int], ...]
     nice: int
-    processors: frozenset[int]
+    policy: int
 
 
 def read_likeness() -> Likeness:
     """Read what the calling thread passes on; raise OSError, as where there is no procfs."""
+    thread = os.open(_SELF, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        status = _read(thread, "status")
+        files = tuple([_read(thread, name) for name in _FILES])
+        # Their names: stat(2) of one makes its inode first.
+        namespaces = tuple([os.readlink(name, dir_fd=thread) for name in _NAMESPACES])
+    finally:
+        os.close(thread)
     root = os.stat("/")
     return Likeness(
-        (*os.getresuid(), *os.getresgid()),
-        tuple(os.getgroups()),
-        capability.effective(),
+        tuple([_between(status, first, end) for first, end in _PARTS]),
+        files,
+        namespaces,
         (root.st_dev, root.st_ino),
-        tuple([os.stat(name).st_ino for name in _NAMESPACES]),
         tuple(map(resource.getrlimit, _RLIMITS)),
         os.getpriority(os.PRIO_PROCESS, 0),
-        frozenset(os.sched_getaffinity(0)),
+        os.sched_getscheduler(0),
     )
+
+
+def inherited(likeness: Likeness) -> bytes:
+    """Return what of it a program that is started has as well, to be compared with its own."""
+    lines = [line for part in likeness.status for line in part.split(b"\n")]
+    kept = [line for line in lines if not line.startswith(_NOT_INHERITED)]
+    return marshal.dumps((kept, *likeness[1:]))
+
+
+def _between(text: bytes, first: bytes, end: bytes) -> bytes:
+    """Return a part of a text; nothing where the kernel does not have either mark."""
+    begin, stop = text.find(first), text.find(end)
+    return text[begin:stop] if 0 <= begin < stop else b""
+
+
+def _read(directory: int, name: str) -> bytes:
+    file = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=directory)
+    try:
+        return os.read(file, _MOST)
+    finally:
+        os.close(file)

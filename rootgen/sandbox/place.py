@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 # Not with O_NOFOLLOW: openat2(2) would then open a link itself.
 _PLACE = os.O_PATH
 _FORMAT, _DIRECTORY = 0o170000, 0o040000
+# The tree is there no longer, or is none.
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 # What rmdir(2) says of what was not made, or is in use by now.
 _NOT_OURS = (errno.ENOENT, errno.ENOTEMPTY, errno.ENOTDIR, errno.EACCES, errno.EROFS)
 
@@ -91,7 +93,12 @@ def remove_made(tree: str, names: Iterable[str]) -> None:
 
     For a launch that failed: what was named may be no tree at all.
     """
-    descriptor = os.open(tree, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        descriptor = os.open(tree, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in _GONE:
+            return
+        raise failure(f"open {tree} again", error) from error
     try:
         for name in names:
             try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 
-from rootgen.errors import LaunchError
+from rootgen.errors import LaunchError, raise_foreign
 from rootgen.linux.libc import error as os_error
 from rootgen.linux.mount import descriptor_path
 from rootgen.linux.path import is_link, open_beneath, open_in_root
@@ -80,6 +80,7 @@ class Reading:
         except OSError as error:
             if error.errno in _ABSENT:
                 return False
+            raise_foreign(error)
             raise LaunchError(f"{name} of the tree: {error.strerror}") from error
         return True
 
@@ -161,6 +162,7 @@ def _open_layer(path: str) -> int:
     try:
         return os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
+        raise_foreign(error)
         hint = "make one: rootgen make bash ls --out DIR"
         raise LaunchError(f"{path}: {error.strerror}", hint=hint) from error
     except ValueError as error:

@@ -41,7 +41,14 @@ def pack_error(error: RootgenError) -> bytes:
     kind = next((name for name, one in _KINDS.items() if type(error) is one), "failure")
     fields = (kind, error.what, error.hint, *error.why)
     data = "\0".join(field.replace("\0", "") for field in fields)
-    return (_ERROR + data.encode("utf-8", "surrogateescape"))[:LIMIT]
+    return (_ERROR + _encoded(data))[:LIMIT]
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # a word that can be no file's name has other surrogates
+        return text.encode("utf-8", "backslashreplace")
 
 
 def unpack_error(message: bytes) -> RootgenError | None:

@@ -15,6 +15,8 @@ import os
 import select
 import signal
 import time
+from contextlib import suppress
+from functools import partial
 from struct import Struct
 
 from rootgen.errors import LaunchError, RootgenError
@@ -23,6 +25,7 @@ from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.cgroup import Groups
 from rootgen.sandbox.deadline import Deadline
 from rootgen.sandbox.inside import prepare
+from rootgen.sandbox.likeness import inherited, read_likeness
 from rootgen.sandbox.perform import Undoing, ending_notes
 from rootgen.sandbox.place import remove_made
 from rootgen.sandbox.program import with_command
@@ -33,6 +36,7 @@ from rootgen.sandbox.start import end, error_told, let_go, next_message, start
 from rootgen.sandbox.stored_launch import LaunchReader
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import NoReturn
 
     from rootgen.sandbox.inside import Prepared
@@ -41,21 +45,23 @@ if TYPE_CHECKING:
 
 # The socket of the launches.
 CONTROL = 3
-# What comes with one: the answer's socket, standard input, output and error. A file may follow, and
-# the lock of the root.
+# What comes with one: the answer's socket, standard input, output and error. A socket may follow,
+# and the lock of the root.
 # Its message begins with one of the first two, which say whether the start of the program is to be
-# told; then the launch is that of the file, and the number is its own, or that of the number but
-# for the command, which follows.
+# told; then the launch is what comes through that socket, in pieces, and the number is its own, or
+# that of the number but for the command, which follows.
 ANNOUNCED, QUIET = b"a", b"q"
 ANEW, AS_BEFORE = b"n", b"b"
 NUMBER = Struct("=Q")
-IN_MESSAGE = 60 << 10
+# So much is sent in one message.
+PIECE = 60 << 10
 # To each that comes anew the answer on the control socket: its number, and whether it is held now.
 TAKEN, REFUSED = b"taken", b"refused"
 ENDED = b"ended"
 SIGNAL = b"signal"
 
-_LAUNCH_LIMIT = 64 << 20
+_PIECES = 1000
+_LONGEST = 3600.0  # seconds; poll(2) takes no more than 24 days
 _STREAMS = 3
 _NUMBER_AT = len(QUIET + ANEW)
 _COMMAND_AT = _NUMBER_AT + NUMBER.size
@@ -64,6 +70,8 @@ _COMMAND_AT = _NUMBER_AT + NUMBER.size
 def begin() -> NoReturn:
     """Leave who started this process, and serve on ``CONTROL`` until nobody holds its other end."""
     process.close_from(CONTROL + 1)
+    # It was begun at a moment, of which nobody else can tell what its client was then.
+    message.send(CONTROL, inherited(read_likeness()))
     if os.fork():
         os._exit(0)
     try:
@@ -124,9 +132,13 @@ class Server:
                 elif descriptor in self._of_descriptor:
                     self._listen(self._of_descriptor[descriptor], descriptor)
         for running in self._running.values():
-            end(running.child)
-            running.use.__exit__()
-            running.groups.__exit__(None, None, None)
+            # Nobody is there to be told what does not end; the others are to end as well.
+            with suppress(LaunchError, OSError):
+                end(running.child)
+            with suppress(LaunchError, OSError):
+                running.use.__exit__()
+            with suppress(LaunchError, OSError):
+                _leave(running.groups)
 
     def _patience(self) -> float | None:
         """Send what is due; return for how many milliseconds nothing is."""
@@ -138,7 +150,7 @@ class Server:
             patience = running.deadline.patience(now)
             if patience is not None:
                 waits.append(patience)
-        return min(waits) * 1000 + 1 if waits else None
+        return min(*waits, _LONGEST) * 1000 + 1 if waits else None
 
     def _take_launch(self) -> bool:
         """Start what is to be launched; return false where nobody asks any longer."""
@@ -227,7 +239,7 @@ class Server:
             if told in (STARTED, STARTED_CHROOT):
                 _answer(running.reply, b"%b %d" % (STARTED, running.child.process))
             else:
-                running.error = error_told(running.launch, descriptor, told)
+                running.error = _error_told(running, told)
             return
         word, _, number = told.partition(b" ")
         if word == SIGNAL:
@@ -248,26 +260,49 @@ class Server:
                 self._finish(self._running.pop(process_id), status_of(status))
 
     def _finish(self, running: _Running, status: int) -> None:
+        """Take back what a launch that has ended used, and answer how it ended."""
         launch, child, deadline = running.launch, running.child, running.deadline
         if child.channel in self._of_descriptor:  # its start comes before its end
             self._listen(running, child.channel)
-        error = running.error or error_told(launch, child.channel)
-        notes = ending_notes(launch, status, deadline, running.groups)
+        error = running.error or _error_told(running)
+        notes: list[str] = []
+        try:
+            notes = ending_notes(launch, status, deadline, running.groups)
+        except (LaunchError, OSError) as unknown:
+            error = error or LaunchError(f"how the launch ended is not known: {unknown}")
         for descriptor in (running.reply, child.channel):
             self._forget(descriptor)
-        let_go(child)
-        for end_of in (running.use, running.groups):
+        ends: list[Callable[[], object]] = [
+            partial(let_go, child),
+            running.use.__exit__,
+            partial(_leave, running.groups),
+        ]
+        if error is not None:
+            ends.append(partial(remove_made, launch.root.top, launch.missing))
+        for end_of in ends:
             try:
-                end_of.__exit__(None, None, None)
+                end_of()
             except (LaunchError, OSError) as left:
                 error = error or LaunchError(f"what the launch used is left: {left}")
         if error is not None:
-            remove_made(launch.root.top, launch.missing)
             _answer(running.reply, pack_error(error))
         else:
             words = (str(deadline.status(status)), str(int(deadline.timed_out)), *notes)
             _answer(running.reply, b"\0".join((ENDED, *(word.encode() for word in words))))
         os.close(running.reply)
+
+
+def _leave(groups: Groups) -> None:
+    groups.__exit__(None, None, None)
+
+
+def _error_told(running: _Running, told: bytes = b"") -> RootgenError | None:
+    """Return the error that process 1 told, whatever is the matter with what it is about."""
+    try:
+        return error_told(running.launch, running.child.channel, told)
+    except (RootgenError, OSError, ValueError) as error:
+        what = str(error) or type(error).__name__
+        return error if isinstance(error, RootgenError) else LaunchError(what)
 
 
 def _check_given(given: list[int], number: int) -> None:
@@ -300,8 +335,14 @@ def _refuse(reply: int, error: Exception) -> None:
     _answer(reply, pack_error(error))
 
 
-def _read_all(file: int) -> bytes:
+def _read_all(socket: int) -> bytes:
+    """Return what comes through a socket until its other end is closed, and close it."""
+    parts: list[bytes] = []
     try:
-        return os.pread(file, min(os.fstat(file).st_size, _LAUNCH_LIMIT), 0)
+        while part := message.read(socket):
+            parts.append(part)
+            if len(parts) > _PIECES:
+                raise LaunchError("the launch is too long to be sent")
+        return b"".join(parts)
     finally:
-        os.close(file)
+        os.close(socket)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import resource
 import signal
 import subprocess
@@ -12,7 +11,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,12 +22,13 @@ from rootgen.api import launched as launched_module
 from rootgen.errors import LaunchError, NotExecutableError, NotFoundError, UsageError
 from rootgen.sandbox.facts import Process, read_process
 from rootgen.sandbox.root_use import RootUse
+from tests.api.servers import parent_of, wait_for_end
 from tests.sandbox.tree import build_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
-_TOP = Path(__file__).parents[2]
 _EVERY_BYTE = bytes(range(256)) * 4096  # a megabyte: more than pipes hold
 
 
@@ -202,7 +202,7 @@ def test_closed_beside_a_fork(tree: Path) -> None:
         os._exit(0)
     try:
         launched.close()
-        _wait_for_end(launched.process)
+        wait_for_end(launched.process)
     finally:
         os.close(go)
         os.close(waited)
@@ -229,26 +229,14 @@ def test_no_child_of_ours(tree: Path) -> None:
         assert file.read() == b""
 
 
-def _server_of(launched: rootgen.Launched) -> int:
-    with open(f"/proc/{launched.process}/stat") as file:
-        return int(file.read().rpartition(")")[2].split()[1])
-
-
-def _wait_for_end(process: int) -> None:
-    deadline = time.monotonic() + 20
-    while os.path.exists(f"/proc/{process}"):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def test_killed_server(tree: Path) -> None:
     """When the server is killed its launches end, who waits is told, and the next one works."""
     with rootgen.launch(tree, ["sleep", "1000"]) as launched:
-        server_process = _server_of(launched)
+        server_process = parent_of(launched.process)
         os.kill(server_process, signal.SIGKILL)
         with pytest.raises(LaunchError, match="the launch server ended"):
             launched.wait(20)
-    _wait_for_end(server_process)
+    wait_for_end(server_process)
     assert rootgen.run(tree, ["true"]).status == 0
 
 
@@ -273,11 +261,10 @@ def test_killed_caller(tree: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as caller:
         assert caller.stdout is not None
         process = int(caller.stdout.readline())
-        with open(f"/proc/{process}/stat") as file:
-            parent = int(file.read().rpartition(")")[2].split()[1])
+        parent = parent_of(process)
         caller.kill()
-        _wait_for_end(process)
-        _wait_for_end(parent)
+        wait_for_end(process)
+        wait_for_end(parent)
 
 
 def test_no_file_is_left_open(tree: Path) -> None:
@@ -334,7 +321,7 @@ def _wait_for_descriptors(process: int, number: int) -> None:
 def test_refused_for_want_of_descriptors(tree: Path) -> None:
     """A launch that the server could not read is never taken for the one that it had before."""
     with rootgen.launch(tree, ["sleep", "1000"]) as launched:
-        server_process = _server_of(launched)
+        server_process = parent_of(launched.process)
     options = rootgen.Options(hostname="other", read_only=True)
     script = ["sh", "-c", "cat /proc/sys/kernel/hostname; touch /written"]
     usual = resource.prlimit(server_process, resource.RLIMIT_NOFILE)
@@ -379,117 +366,20 @@ def test_interrupted_after_it_was_handed_on(tree: Path, monkeypatch: pytest.Monk
 def test_what_the_process_is_now(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With another server what this process may do is looked at again."""
     with rootgen.launch(tree, ["sleep", "1000"]) as launched:
-        server_process = _server_of(launched)
+        server_process = parent_of(launched.process)
         os.kill(server_process, signal.SIGKILL)
         with pytest.raises(LaunchError):
             launched.wait(20)
-    _wait_for_end(server_process)
+    wait_for_end(server_process)
     read = []
 
-    def counted() -> Process:
-        read.append(read_process())
+    def counted(effective: int) -> Process:
+        read.append(read_process(effective))
         return read[-1]
 
     monkeypatch.setattr(connection, "read_process", counted)
     assert [rootgen.run(tree, ["true"]).status for _ in range(3)] == [0, 0, 0]
     assert len(read) == 1
-
-
-# What a process may change of itself; the last four are for root.
-_CHANGES = {
-    "limit": "resource.setrlimit(resource.RLIMIT_NOFILE, (77, 77))",
-    "nice": "os.nice(7)",
-    "processors": "os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})",
-    "capabilities": "give_up_capabilities()",
-    "network": "check(call('unshare', CLONE_NEWNET), 'unshare')",
-    "mounts": "have_own_mounts(); mount('none', place, '-t', 'tmpfs')",
-    "root": "os.chroot(other_root()); os.chdir('/')",
-}
-_CHANGES_OF = [
-    *(pytest.param(name) for name in ("limit", "nice", "processors")),
-    *(
-        pytest.param(name, marks=pytest.mark.root)
-        for name in ("capabilities", "network", "mounts", "root")
-    ),
-]
-_LOOK_AFTER = """
-import os, resource, subprocess, sys
-import rootgen
-from rootgen.linux.libc import call, check
-from rootgen.linux.namespace import CLONE_NEWNET, CLONE_NEWNS
-from rootgen.sandbox.options import Bind, Options
-from tests.sandbox.capset import give_up_capabilities
-
-# Imported now: a new root may have none of it.
-run, launch = rootgen.run, rootgen.launch
-tree, place, change, known = sys.argv[1:]
-seen = (
-    "ulimit -n; cut -d' ' -f19 /proc/self/stat; ls /host; readlink /proc/self/ns/net; "
-    "cat /proc/self/uid_map; grep Cpus_allowed: /proc/self/status"
-)
-options = Options(network="host", binds=(Bind(place, "/host"),))
-
-def mount(*words):
-    subprocess.run(["mount", *words], check=True)
-
-def have_own_mounts():
-    check(call("unshare", CLONE_NEWNS), "unshare")
-    mount("--make-rprivate", "/")
-
-def other_root():
-    have_own_mounts()
-    mount("none", "/mnt", "-t", "tmpfs")
-    root, upper, work = "/mnt/root", "/mnt/upper", "/mnt/work"
-    for one in (root, upper, work):
-        os.mkdir(one)
-    layers = f"lowerdir=/,upperdir={upper},workdir={work}"
-    mount("none", root, "-t", "overlay", "-o", layers)
-    for one in ("/dev", "/proc"):
-        mount("--rbind", one, root + one)
-    os.mkdir(f"{root}{place}/inside")
-    return root
-
-def look():
-    return run(tree, ["sh", "-c", seen], options=options).check().stdout.decode()
-
-if known:
-    with launch(tree, ["sleep", "1000"]) as before:
-        as_it_was = look()
-        exec(change)
-        as_it_is = look()
-        # What was launched before goes on.
-        assert before.poll() is None
-        before.terminate()
-        assert before.wait(20).status == 143
-    assert as_it_is != as_it_was, as_it_was
-else:
-    exec(change)
-    as_it_is = look()
-print(as_it_is)
-"""
-
-
-@pytest.mark.parametrize("change", _CHANGES_OF)
-def test_what_the_process_has_become(tree: Path, tmp_path: Path, change: str) -> None:
-    """A launch is no other because of one before, whatever the process changed in between."""
-    (tmp_path / "marker").touch()
-
-    def look(known: str) -> str:
-        return subprocess.run(
-            [sys.executable, "-c", _LOOK_AFTER, tree, tmp_path, _CHANGES[change], known],
-            cwd=_TOP,
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        ).stdout
-
-    net = re.compile(r"net:\[\d+\]")
-    first, later = look(""), look("known")
-    if change == "network":  # each look has its own
-        host = os.readlink("/proc/self/ns/net")
-        assert host not in first + later
-        first, later = net.sub("net", first), net.sub("net", later)
-    assert later == first
 
 
 class _Word(str):
@@ -536,14 +426,14 @@ def test_words(tree: Path) -> None:
 def _stopped_server(tree: Path) -> Iterator[int]:
     """Give a server that does nothing until it is told to go on."""
     with rootgen.launch(tree, ["sleep", "1000"]) as launched:
-        server_process = _server_of(launched)
+        server_process = parent_of(launched.process)
         os.kill(server_process, signal.SIGSTOP)
         try:
             yield server_process
             os.kill(server_process, signal.SIGCONT)
             assert rootgen.run(tree, ["true"]).status == 0
             # It is the same one, and what it had goes on.
-            assert _server_of(launched) == server_process
+            assert parent_of(launched.process) == server_process
         finally:
             os.kill(server_process, signal.SIGCONT)
 
@@ -594,7 +484,7 @@ def test_handler_that_raises(tree: Path, alarm: Callable[[Callable[[], None]], N
 def test_closed_unread(tree: Path) -> None:
     """Who goes without having read that it started does not take the server along."""
     with rootgen.launch(tree, ["sleep", "1000"]) as launched:
-        server_process = _server_of(launched)
+        server_process = parent_of(launched.process)
         options = rootgen.Options()
         streams = (None, None, None)
         other = launched_module._start(tree, ["true"], streams, options, {}, announced=True)
@@ -603,7 +493,7 @@ def test_closed_unread(tree: Path) -> None:
         other.close()
         os.kill(server_process, signal.SIGCONT)
         assert rootgen.run(tree, ["true"]).status == 0
-        assert _server_of(launched) == server_process
+        assert parent_of(launched.process) == server_process
 
 
 def test_no_signal(tree: Path) -> None:
