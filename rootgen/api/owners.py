@@ -8,9 +8,9 @@ from rootgen.errors import PlanError
 from rootgen.named import TYPE_CHECKING
 from rootgen.plan.entry import EntryKind
 from rootgen.plan.manifest_reader import parse_manifest
-from rootgen.sandbox.facts import read_beneath
 from rootgen.sandbox.mounts import MANIFEST
 from rootgen.sandbox.reading import Reading
+from rootgen.sandbox.root_files import read_beneath
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,10 +9,11 @@ from rootgen.errors import NotFoundError, PlanError, UsageError
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sandbox.compose import compose_launch
 from rootgen.sandbox.environment import DEFAULT_PATH, callers_variables
-from rootgen.sandbox.facts import first_program, read_facts, read_line_beneath
+from rootgen.sandbox.facts import read_facts
 from rootgen.sandbox.launch import Root, Upper
 from rootgen.sandbox.mounts import MANIFEST
 from rootgen.sandbox.options import Options
+from rootgen.sandbox.root_files import first_program, read_line_beneath
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

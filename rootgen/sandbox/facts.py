@@ -7,15 +7,13 @@ import sys
 
 from rootgen.errors import LaunchError, raise_foreign
 from rootgen.linux import capability, landlock
-from rootgen.linux.mount import descriptor_path, mount_points
+from rootgen.linux.mount import mount_points
 from rootgen.named import TYPE_CHECKING, NamedTuple
-from rootgen.sandbox.account import Accounts
 from rootgen.sandbox.caller import (
     HELPER_DIRECTORIES,
     in_initial_user_namespace,
     is_privileged,
     may_set_groups,
-    read_bounded,
     read_caller,
     read_host,
 )
@@ -23,11 +21,13 @@ from rootgen.sandbox.mounts import LOCALTIME, MACHINE_ID, TOP
 from rootgen.sandbox.options import NO_SECCOMP, wants_groups
 from rootgen.sandbox.reading import Reading
 from rootgen.sandbox.rlimit import read_rlimits
+from rootgen.sandbox.root_files import is_empty_file, read_accounts
 from rootgen.sandbox.seccomp.machine import Machine, machine_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from rootgen.sandbox.account import Accounts
     from rootgen.sandbox.id_map import Caller
     from rootgen.sandbox.launch import DeviceNode, Root
     from rootgen.sandbox.limits import LimitFacts
@@ -142,8 +142,8 @@ def read_facts(
         accounts = read_accounts(reading)
         # In a stack they are made in the upper directory: nothing of them is left.
         missing = () if root.stacked else tuple(name for name in TOP if not reading.has(name))
-        wants_id = _is_empty_file(reading, MACHINE_ID)
-        wants_zone = _is_empty_file(reading, LOCALTIME) and os.path.isfile(LOCALTIME)
+        wants_id = is_empty_file(reading, MACHINE_ID)
+        wants_zone = is_empty_file(reading, LOCALTIME) and os.path.isfile(LOCALTIME)
     # Of another process's nothing is known.
     callers_terminal = not terminal
     if terminal:
@@ -224,52 +224,6 @@ def _read_interpreters() -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def read_line_beneath(root: Root, path: str, limit: int) -> bytes | None:
-    """Return the first line of a regular file of the root, at most ``limit`` bytes of it.
-
-    No link is followed; None where there is no such file. Raises LaunchError
-    where the root is none.
-    """
-    return _read_file(root, path, limit, line=True)
-
-
-def read_beneath(root: Root, path: str, limit: int) -> bytes | None:
-    """Return a regular file of the root, at most ``limit`` bytes; else as read_line_beneath."""
-    return _read_file(root, path, limit, line=False)
-
-
-def _read_file(root: Root, path: str, limit: int, *, line: bool) -> bytes | None:
-    with Reading(root) as reading:
-        try:
-            return _content(reading.open_beneath(path), limit, line=line)
-        except OSError as error:
-            raise_foreign(error)
-            return None
-
-
-def _content(place: int, limit: int, *, line: bool) -> bytes | None:
-    try:
-        if os.fstat(place).st_mode & _FORMAT != _REGULAR:
-            return None
-        descriptor = os.open(descriptor_path(place), os.O_RDONLY | os.O_CLOEXEC)
-        return read_bounded(descriptor, limit, line=line)
-    finally:
-        os.close(place)
-
-
-def first_program(root: Root, candidates: Sequence[Sequence[str]], path: str) -> tuple[str, ...]:
-    """Return the first of several commands whose program the root has on ``path``; else ().
-
-    For a default only: whether it runs is found out inside.
-    """
-    with Reading(root) as reading:
-        for command in candidates:
-            for directory in path.split(":"):
-                if _is_program(reading, f"{directory}/{command[0]}"):
-                    return tuple(command)
-    return ()
-
-
 def absolute(root: Root) -> Root:
     """Return the root with absolute paths, whatever the working directory is later."""
     upper = root.upper
@@ -324,65 +278,16 @@ def _read_resolver() -> str:
     return read_host("/etc/resolv.conf").decode("utf-8", "replace")
 
 
-def read_accounts(reading: Reading) -> Accounts:
-    """Return the root's passwd and group files, its links followed within it."""
-    passwd, passwd_reason = _read_in_tree(reading, "etc/passwd")
-    group, group_reason = _read_in_tree(reading, "etc/group")
-    return Accounts(passwd, group, passwd_reason, group_reason)
-
-
-def _read_in_tree(reading: Reading, name: str) -> tuple[bytes | None, str]:
-    """Return a file's bytes, or None and why not; nothing but a regular file is opened."""
-    try:
-        place = reading.open(name)
-    except OSError as error:
-        raise_foreign(error)
-        return None, error.strerror or str(error)
-    try:
-        if os.fstat(place).st_mode & _FORMAT != _REGULAR:
-            return None, "not a regular file"
-        descriptor = os.open(descriptor_path(place), os.O_RDONLY | os.O_CLOEXEC)
-        return read_bounded(descriptor), ""
-    except OSError as error:
-        raise_foreign(error)
-        return None, error.strerror or str(error)
-    finally:
-        os.close(place)
-
-
 def _submounts(root: Root) -> tuple[str, ...]:
     """Return what is mounted beneath the directories of a stack: no part of it."""
     tops = tuple(f"{os.path.realpath(layer).rstrip('/')}/" for layer in root.layers)
     return tuple(point for point in mount_points() if point.startswith(tops) and point != "/")
 
 
-def _is_empty_file(reading: Reading, path: str) -> bool:
-    """Say whether the root has an empty file there, and no link on the way: a place for ours."""
-    try:
-        place = reading.open_beneath(path)
-    except OSError as error:
-        raise_foreign(error)
-        return False
-    facts = os.fstat(place)
-    os.close(place)
-    return facts.st_mode & _FORMAT == _REGULAR and facts.st_size == 0
-
-
 def _read_devices(options: Options) -> tuple[DeviceNode, ...]:
     from rootgen.sandbox.device import read_devices  # few launches have any
 
     return read_devices(options.devices)
-
-
-def _is_program(reading: Reading, name: str) -> bool:
-    try:
-        place = reading.open(name)
-    except OSError as error:
-        raise_foreign(error)
-        return False
-    mode = os.fstat(place).st_mode
-    os.close(place)
-    return mode & _FORMAT == _REGULAR and bool(mode & 0o111)
 
 
 def _may_set_clocks() -> bool:

@@ -25,7 +25,6 @@ from rootgen.sandbox.cgroup import Groups
 from rootgen.sandbox.compose import checked_credentials
 from rootgen.sandbox.confine import open_domain, record_domain, record_filters
 from rootgen.sandbox.deadline import Deadline
-from rootgen.sandbox.facts import read_accounts
 from rootgen.sandbox.launch import Root
 from rootgen.sandbox.perform import relay, supervise
 from rootgen.sandbox.place import failure
@@ -34,6 +33,7 @@ from rootgen.sandbox.program import become_program
 from rootgen.sandbox.reading import Reading
 from rootgen.sandbox.report import GO, TERMINAL, pack_error
 from rootgen.sandbox.rlimit import raise_hard_limits
+from rootgen.sandbox.root_files import read_accounts
 from rootgen.sandbox.signals import CAUGHT, pass_on, status_of
 from rootgen.sandbox.start import Child, end, error_told, next_message
 
