@@ -100,7 +100,7 @@ LAUNCH_OPTIONS = (
     ),
     Option(
         ("--cap-add",), "cap_add", metavar="NAME", multiple=True,
-        help="Add a capability, or ALL: NET_RAW.",
+        help="Add a capability, or ALL: NET_RAW. A user other than 0 has what is added alone.",
     ),
     Option(
         ("--cap-drop",), "cap_drop", metavar="NAME", multiple=True,

@@ -63,6 +63,18 @@ def compose_capabilities(options: Options, facts: Facts) -> tuple[str, ...]:
     return tuple(name for name in NAMES if name in kept)
 
 
+def compose_ambient(options: Options, capabilities: Collection[str], uid: int) -> tuple[str, ...]:
+    """Return the capabilities that a program of another user than 0 has: those that were added.
+
+    So podman does: who asks for one by its name, or for all, means the program that is run; those
+    that root has by default are no other user's.
+    """
+    if uid == 0:
+        return ()
+    added = {_capability(name, "--cap-add") for name in options.cap_add}
+    return tuple(name for name in capabilities if name in added or "ALL" in added)
+
+
 def _capability(written: str, option: str) -> str:
     name = written.upper().removeprefix("CAP_")
     if name == "ALL" or name in NAMES:

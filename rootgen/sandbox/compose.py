@@ -8,6 +8,7 @@ from rootgen.linux.mount import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY
 from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.account import find_account
 from rootgen.sandbox.allowance import (
+    compose_ambient,
     compose_capabilities,
     compose_filters,
     compose_landlock,
@@ -53,6 +54,7 @@ def compose_launch(command: Sequence[str], options: Options, facts: Facts) -> La
     """Return the Launch of ``command`` in the tree; raise LaunchError or UsageError."""
     id_map = None if facts.privileged else choose_id_map(facts.caller)
     account = find_account(options.user, facts.accounts)
+    credentials = checked_credentials(account.credentials, id_map, setgroups=facts.setgroups)
     capabilities = compose_capabilities(options, facts)
     filters = compose_filters(options, facts, capabilities)
     return Launch(
@@ -70,8 +72,9 @@ def compose_launch(command: Sequence[str], options: Options, facts: Facts) -> La
         read_only=options.read_only,
         steps=tuple(_steps(options, facts, id_map)),
         pivot=options.pivot,
-        credentials=checked_credentials(account.credentials, id_map, setgroups=facts.setgroups),
+        credentials=credentials,
         capabilities=capabilities,
+        ambient=compose_ambient(options, capabilities, credentials.uid),
         umask=_UMASK,
         environment=compose_environment(
             facts.environ, account.home, options.env, clear=options.clear_env

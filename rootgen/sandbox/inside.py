@@ -273,13 +273,14 @@ def _confine(launch: Launch, mounter: Mounter) -> Confined:
     built = record_root(recorder, launch, mounter)
     chrooted = record_change(recorder, built.tree, launch.pivot)
     failed = failing("change the root")
-    recorder.call(_change_told, chrooted, launch, failed=failed)
+    given_up = recorder.value()
+    recorder.call(_change_told, chrooted, launch, into=given_up, failed=failed)
     record_closing(recorder, built.tree, failed)
     if built.terminal is not None:
         recorder.call(_send_terminal, built.terminal, failed=failing("send the terminal"))
     if exceeding(launch.rlimits):
         recorder.call(raise_hard_limits, launch.rlimits, failed=failing("raise the limits"))
-    record_privileges(recorder, launch)
+    record_privileges(recorder, launch, given_up)
     failed = failing("give up what the program may not have")
     if has_domain(launch.landlock):
         confine.record_domain(recorder, DOMAIN, launch.landlock)
@@ -301,14 +302,20 @@ def _is_older(_values: list[Any], _position: int, error: OSError) -> int:
     raise _OlderKernelError from error
 
 
-def _change_told(chrooted: bool, launch: Launch) -> None:  # noqa: FBT001 - recorded calls take no keywords
-    """Tell of a root that was changed by chroot(2), and give up what could lead out of it."""
-    if chrooted:
-        _tell_of_chroot(launch)
-        kept = capability.mask(name for name in launch.capabilities if name != "SYS_CHROOT")
-        recorder = Recorder()
-        capability.record_bounding(recorder, kept, failing("give up CAP_SYS_CHROOT"))
-        perform(recorder.program())
+def _change_told(chrooted: bool, launch: Launch) -> int:  # noqa: FBT001 - recorded calls take no keywords
+    """Tell of a root that was changed by chroot(2), and give up what could lead out of it.
+
+    Returns which capabilities that is, as bits.
+    """
+    if not chrooted:
+        return 0
+    _tell_of_chroot(launch)
+    leading_out = capability.mask(["SYS_CHROOT"])
+    kept = capability.mask(launch.capabilities) & ~leading_out
+    recorder = Recorder()
+    capability.record_bounding(recorder, kept, failing("give up CAP_SYS_CHROOT"))
+    perform(recorder.program())
+    return leading_out
 
 
 def _send_terminal(terminal: tuple[int, int]) -> None:

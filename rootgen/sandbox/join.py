@@ -28,7 +28,7 @@ from rootgen.sandbox.deadline import Deadline
 from rootgen.sandbox.launch import Root
 from rootgen.sandbox.perform import relay, supervise
 from rootgen.sandbox.place import failure
-from rootgen.sandbox.privileges import record_privileges
+from rootgen.sandbox.privileges import load_ambient, record_privileges
 from rootgen.sandbox.program import become_program
 from rootgen.sandbox.reading import Reading
 from rootgen.sandbox.report import GO, TERMINAL, pack_error
@@ -74,6 +74,8 @@ def join(launch: Launch, namespaces: Mapping[str, int], user: str = "") -> int:
     """
     if launch.terminal:
         pty.load_termios()  # the host's Python is out of reach later
+    if launch.ambient:
+        load_ambient()
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, CAUGHT)
     ours, theirs = message.message_pair()
     try:
@@ -221,15 +223,18 @@ def _with_user(launch: Launch, user: str) -> Launch:
     """Return the launch with another user, as the root that this process has by now knows it.
 
     The program may have written that root's passwd: it gives numbers, and
-    rights over what is inside only. Raises LaunchError.
+    rights over what is inside only. Capabilities that were added are those of
+    the launch's own user. Raises LaunchError.
     """
     with Reading(Root(("/",))) as reading:
         account = find_account(user, read_accounts(reading))
     before = launch.credentials
+    wanted = checked_credentials(
+        account.credentials, launch.id_map, setgroups=before.groups is not None
+    )
     return launch._replace(
-        credentials=checked_credentials(
-            account.credentials, launch.id_map, setgroups=before.groups is not None
-        ),
+        credentials=wanted,
+        ambient=launch.ambient if wanted.uid == before.uid else (),
         environment=tuple(({"HOME": account.home} | dict(launch.environment)).items()),
     )
 

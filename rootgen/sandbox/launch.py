@@ -212,5 +212,7 @@ class Launch(NamedTuple):
     keyring_needed: bool = False
     # The path of fuse-overlayfs, for a stack that the kernel refuses
     fuse: str = ""
+    # What it has of the capabilities where its user is not 0, who would have all
+    ambient: tuple[str, ...] = ()
     # Its end
     time_limit: TimeLimit | None = None

@@ -82,7 +82,8 @@ def _refuse(launch: Launch, options: Options) -> None:
 def _process(launch: Launch) -> Document:
     uid, gid, groups = launch.credentials
     kept = [f"CAP_{name}" for name in launch.capabilities]
-    own = kept if uid == 0 else []
+    ambient = [f"CAP_{name}" for name in launch.ambient]
+    own = kept if uid == 0 else ambient
     user: Document = {"uid": uid, "gid": gid, "umask": launch.umask}
     # Its own group is one of its groups anyway; and rootless runc wants none named.
     if others := [group for group in groups or () if group != gid]:
@@ -97,8 +98,8 @@ def _process(launch: Launch) -> Document:
             "bounding": kept,
             "effective": own,
             "permitted": own,
-            "inheritable": [],
-            "ambient": [],
+            "inheritable": ambient,
+            "ambient": ambient,
         },
         "rlimits": [_rlimit(one) for one in launch.rlimits],
         "noNewPrivileges": True,

@@ -10,31 +10,50 @@ from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.place import failing, failure
 
 if TYPE_CHECKING:
+    from types import ModuleType
     from typing import Any
 
-    from rootgen.linux.calls import Recorder
+    from rootgen.linux.calls import Recorder, Slot
     from rootgen.sandbox.launch import Launch
 
 _NO_KEYRINGS = (errno.ENOSYS, errno.EPERM)
 
 
-def record_privileges(recorder: Recorder, launch: Launch) -> None:
+def record_privileges(recorder: Recorder, launch: Launch, given_up: Slot | int = 0) -> None:
     """Record how a process becomes who the program is, with what it may have.
 
-    What is recorded raises LaunchError.
+    ``given_up`` are capabilities, as bits, that are out of its bounding set by then although the
+    launch has them. What is recorded raises LaunchError.
     """
     uid, gid, groups = launch.credentials
     kept = capability.mask(launch.capabilities)
+    others = 0 if uid == 0 else kept & capability.mask(launch.ambient)
     _leave_keyring(recorder, needed=launch.keyring_needed)
     failed = failing(f"become user {uid}, group {gid} with the capabilities {launch.capabilities}")
     capability.record_bounding(recorder, kept, failed)
     capability.record_no_ambient(recorder, failed)
     if groups is not None:
         recorder.call(os.setgroups, groups, failed=failed)
-    process.record_ids(recorder, uid, gid, failed)
-    capability.record_all(recorder, kept if uid == 0 else 0, failed)
+    if others:
+        ambient = load_ambient()
+        ambient.record_keeping(recorder, failed)
+        process.record_ids(recorder, uid, gid, failed)
+        ambient.record_ambient(recorder, others, given_up, failed)
+    else:
+        process.record_ids(recorder, uid, gid, failed)
+        capability.record_all(recorder, kept if uid == 0 else 0, failed)
     process.record_prctl(recorder, process.PR_SET_NO_NEW_PRIVS, 1, failed)
     process.record_umask(recorder, launch.umask, failed)
+
+
+def load_ambient() -> ModuleType:
+    """Import what only launches with capabilities for another user than 0 need, and return it.
+
+    For who records privileges when the host's Python is out of reach.
+    """
+    from rootgen.linux import ambient
+
+    return ambient
 
 
 def _leave_keyring(recorder: Recorder, *, needed: bool) -> None:

@@ -264,6 +264,30 @@ def test_exec(start: Callable[..., str]) -> None:
     assert _rootgen("exec", name, stdin=b"echo $0; exit 3\n").returncode == 3
 
 
+@pytest.mark.parametrize(
+    "options", [["--cap-add", "KILL"], ["--cap-add", "SYS_CHROOT", "--cap-add", "KILL"]]
+)
+@pytest.mark.parametrize("pivot", ["auto", "chroot"])
+def test_exec_with_added_capabilities(
+    start: Callable[..., str], options: list[str], pivot: str
+) -> None:
+    """Of users other than 0 the launch's own has what was added, as podman has it."""
+    name = start("sleep", "1000", options=["--user", "app", *options, "--pivot", pivot])
+    sets = {}
+    for user in ("", "app", "0", "1001"):
+        given = ["--user", user] if user else []
+        done = _rootgen("exec", *given, name, "--", "grep", "Cap", "/proc/self/status")
+        lines = [line.split(":") for line in done.stdout.decode().splitlines()]
+        sets[user] = {key: value.strip() for key, value in lines if key.startswith("Cap")}
+    inside = _rootgen("exec", name, "--", "grep", "Cap", "/proc/2/status").stdout.decode()
+    assert sets[""] == sets["app"] == dict(line.split(":\t") for line in inside.splitlines())
+    added = 1 << 5 | (1 << 18 if pivot == "auto" and len(options) > 2 else 0)
+    assert {int(sets[""][f"Cap{kind}"], 16) for kind in ("Prm", "Eff", "Inh", "Amb")} == {added}
+    assert int(sets["0"]["CapAmb"], 16) == 0
+    assert sets["0"]["CapEff"] == sets["0"]["CapBnd"] == sets[""]["CapBnd"]
+    assert {int(sets["1001"][f"Cap{kind}"], 16) for kind in ("Prm", "Eff", "Inh", "Amb")} == {0}
+
+
 @pytest.mark.parametrize(("command", "status"), [("none", 127), ("/etc/passwd", 126)])
 def test_exec_errors(start: Callable[..., str], command: str, status: int) -> None:
     """What is not there, or is no program, as for run; the launch goes on."""

@@ -77,7 +77,8 @@ def test_everything_is_said() -> None:
     assert "A=b=c" in process["env"]
     assert process["noNewPrivileges"] is True
     assert "CAP_NET_RAW" in process["capabilities"]["bounding"]
-    assert process["capabilities"]["effective"] == []  # not user 0
+    for kind in ("effective", "permitted", "inheritable", "ambient"):
+        assert process["capabilities"][kind] == ["CAP_NET_RAW"]  # not user 0: what was added
     assert linux["resources"] == {
         "memory": {"limit": 1 << 20, "swap": 1 << 20},
         "cpu": {"quota": 50_000, "period": 100_000},

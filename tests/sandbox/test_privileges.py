@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 ELEVEN = 0x800405FB
 NET_RAW = 1 << 13
 CHOWN = 1
+SYS_CHROOT = 1 << 18
+USER = ("--user", "1000:1000")
 
 
 def _status(tree: Path, options: Sequence[str] = ()) -> dict[str, str]:
@@ -47,6 +49,48 @@ def test_capabilities(tree: Path, options: Sequence[str], expected: int) -> None
         assert int(status[name], 16) == expected, name
     for name in ("CapInh", "CapAmb"):
         assert int(status[name], 16) == 0, name
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ([], 0),
+        (["--cap-add", "NET_RAW"], NET_RAW),
+        (["--cap-add", "NET_RAW", "--cap-drop", "NET_RAW"], 0),
+        (["--cap-drop", "ALL", "--cap-add", "CHOWN"], CHOWN),
+        (["--cap-add", "SYS_CHROOT"], SYS_CHROOT),
+        (["--cap-add", "SYS_CHROOT", "--cap-add", "NET_RAW", "--pivot", "chroot"], NET_RAW),
+        (["--cap-add", "SYS_CHROOT", "--pivot", "chroot"], 0),
+    ],
+)
+def test_capabilities_of_another_user(tree: Path, options: list[str], expected: int) -> None:
+    """What was added is effective for a user other than 0 too, as podman has it, and no more."""
+    status = _status(tree, [*USER, *options])
+    assert status["Uid"].split() == ["1000"] * 4
+    for name in ("CapPrm", "CapEff", "CapInh", "CapAmb"):
+        assert int(status[name], 16) == expected, name
+    assert int(status["CapBnd"], 16) & expected == expected
+    assert status["NoNewPrivs"] == "1"
+    script = "grep -E 'Cap(Prm|Eff)' /proc/self/status; grep Cap /proc/1/status"
+    for line in shell(tree, script, [*USER, *options]).splitlines():
+        if "CapBnd" not in line:
+            assert int(line.split()[1], 16) == expected, line
+
+
+def test_added_capability_is_of_use(tree: Path) -> None:
+    """What only root may do otherwise, a program with the capability does."""
+    script, mine = "/bin/busybox chown 1:1 /tmp && echo done", ("--tmpfs", "/tmp:uid=1000")
+    assert shell(tree, script, [*USER, *mine, "--cap-add", "CHOWN"]) == "done"
+    done = launch(tree, "sh", "-c", script, options=[*USER, *mine])
+    assert done.returncode != 0
+
+
+def test_all_capabilities_of_another_user(tree: Path) -> None:
+    """ALL is all that root would have."""
+    root = _status(tree, ["--cap-add", "ALL"])
+    status = _status(tree, [*USER, "--cap-add", "ALL"])
+    for name in ("CapPrm", "CapEff", "CapInh", "CapAmb", "CapBnd"):
+        assert status[name] == root["CapEff"], name
 
 
 def test_unknown_capability(tree: Path) -> None:

@@ -29,7 +29,10 @@ def program_lines(launch: Launch) -> Iterator[str]:
     words = ["setpriv", f"--reuid={uid}", f"--regid={gid}"]
     if groups is not None:
         words.append(f"--groups={','.join(map(str, groups))}" if groups else "--clear-groups")
-    words += [f"--bounding-set={','.join(filter(None, ('-all', kept)))}", "--inh-caps=-all"]
+    ambient = ",".join(("-all", *(f"+{name.lower()}" for name in launch.ambient)))
+    words += [f"--bounding-set={','.join(filter(None, ('-all', kept)))}", f"--inh-caps={ambient}"]
+    if launch.ambient:
+        words.append(f"--ambient-caps={ambient}")
     words.append("--no-new-privs")
     yield "process 1 is ours: it waits for orphans and passes signals on, and can do no more than"
     yield f"$ umask {launch.umask:03o}; cd {quote(launch.workdir)}"

@@ -44,6 +44,7 @@ def launch_values(launch: Launch) -> dict[str, object]:
             "gid": gid,
             "groups": None if groups is None else list(groups),
             "capabilities": list(launch.capabilities),
+            "ambient": list(launch.ambient),
             "no_new_privileges": True,
             "session_keyring": "new",
             "landlock": launch.landlock._asdict(),
