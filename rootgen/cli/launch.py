@@ -36,8 +36,8 @@ LAUNCH_OPTIONS = (
     ),
     Option(
         ("--device",), "devices", metavar="HOST[:DEST]", multiple=True,
-        help="Show a device of the host, or all of a directory; its mode and owner say who may "
-        "use it.",
+        help="Show a device of the host, or all of a directory but those that a launch has of its "
+        "own; its mode and owner say who may use it.",
     ),
     Option(
         ("-e", "--env"), "env", metavar="NAME[=VALUE]", multiple=True,

@@ -7,6 +7,7 @@ import os
 from rootgen.errors import LaunchError
 from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.launch import DeviceNode
+from rootgen.sandbox.mounts import is_own_device
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,7 +22,8 @@ _NODES_LIMIT = 1000
 def read_devices(devices: Iterable[Device]) -> tuple[DeviceNode, ...]:
     """Return every device node that was asked for; of a directory all that are in it.
 
-    Raises LaunchError where there is none, or where the host's own mount forbids its use.
+    But for those whose place inside has something of the launch's own already. Raises LaunchError
+    where there is none, or where the host's own mount forbids its use.
     """
     return tuple(node for device in devices for node in _nodes(device))
 
@@ -40,9 +42,15 @@ def _nodes(device: Device) -> Iterator[DeviceNode]:
             )
         yield node
         return
-    found = sorted(_within(device.source, device.target))
-    if not found:
+    there = sorted(_within(device.source, device.target))
+    if not there:
         raise LaunchError(f"--device {device.source}: there is no device in this directory")
+    found = [node for node in there if not is_own_device(node.target)]
+    if not found:
+        raise LaunchError(
+            f"--device {device.source}: {device.target} inside is the launch's own",
+            hint=f"show it elsewhere: --device {device.source}:/dev/host",
+        )
     if len(found) > _NODES_LIMIT:
         raise LaunchError(f"--device {device.source}: over {_NODES_LIMIT} devices are in it")
     yield from found

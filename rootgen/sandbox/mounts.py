@@ -106,6 +106,16 @@ def standard_mounts(
     yield Mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777")  # noqa: S108
 
 
+def is_own_device(path: str) -> bool:
+    """Say whether every launch has a device or a link of its own at ``path``, or may have one.
+
+    So it is of all terminals beneath /dev/pts.
+    """
+    names = (*(name for name, *_ in _DEVICES), *(name for name, _ in _LINKS))
+    own = (*(f"/dev/{name}" for name in names), Terminal().path)
+    return path in own or path.startswith("/dev/pts/")
+
+
 def protections() -> Iterator[Step]:
     """Yield what of procfs and sysfs is hidden or read-only: the kernel is the host's."""
     for path in _MASKED:

@@ -325,6 +325,21 @@ def test_device_of_the_host(tree: Path, written: str, place: str) -> None:
     assert list((tree / "dev").iterdir()) == []
 
 
+def test_all_devices(tree: Path) -> None:
+    """Of /dev itself all are shown but those that a launch has of its own, which stay."""
+    theirs = {path.name for path in Path("/dev").iterdir() if path.is_char_device()}
+    script = "cd /dev; readlink ptmx; stat -c %t,%T,%a null pts/ptmx; ls"
+    before, after = (
+        shell(tree, script, options).splitlines() for options in ([], ["--device", "/dev"])
+    )
+    assert after[:3] == before[:3]
+    assert set(after) - set(before) >= theirs - set(before) - {"console"}
+    assert "console" not in after
+    done = launch(tree, "true", options=["--device", "/dev/pts"])
+    assert done.returncode == 125
+    assert b"/dev/pts inside is the launch's own" in done.stderr
+
+
 def test_devices_of_a_directory(tree: Path, tmp_path: Path) -> None:
     """Of a directory all devices are shown, and what is none is not."""
     shown = shell(tree, "cd /dev/all && ls -R . | sort", ["--device", "/dev/pts:/dev/all"])
