@@ -7,11 +7,10 @@ import os
 import sys
 from contextlib import contextmanager, nullcontext
 
-from rootgen.api.images import Image, default_store, image_in
+from rootgen.api.images import Image, default_store, image_in, open_for
 from rootgen.errors import ImageError, LaunchError, LayerError, RootgenError, UsageError
 from rootgen.image.blob import digest_bytes
 from rootgen.image.stack import image_plan, read_layer
-from rootgen.image.store import Store
 from rootgen.image.unpacked import Unpacked, Use, layer_names
 from rootgen.layer.overlay import overlay_of, overlay_over
 from rootgen.linux import capability
@@ -28,6 +27,7 @@ from rootgen.sandbox.report import pack_error, unpack_error
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from rootgen.image.store import Store
     from rootgen.named import Progress, Tell
 
 
@@ -72,8 +72,9 @@ def stacked(
     try:
         ids = read_ids(capability.after_exec() if threaded else capability.effective())
         path = store_path or default_store(environ)
-        with Store(path) as store, _open_cache(path, ids, environ) as cache:
-            image = image_in(store, name)
+        opened = open_for(path, name, or_tree=True)
+        with opened as store, _open_cache(path, ids, environ) as cache:
+            image = image_in(store, name, or_tree=True)
             names = _names_of(image)
             used = frozenset(one for pair in names for one in pair)
             descriptor = store.find(image.name)

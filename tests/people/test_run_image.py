@@ -321,7 +321,7 @@ def test_shell(shared: str) -> None:
     assert (done.returncode, done.stdout) == (0, "old\n")
 
 
-@pytest.mark.parametrize("line", ["pack --to oci nosuch x"])
+@pytest.mark.parametrize("line", ["run nosuch", "shell nosuch", "pack --to oci nosuch x"])
 def test_mistyped(shared: str, store: str, tmp_path: Path, line: str) -> None:
     """What is neither a directory nor an image is told by its name, with or without a store."""
     verb, *words = line.split()
