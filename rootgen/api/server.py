@@ -13,6 +13,7 @@ from rootgen.api.run import compose_run, on_root
 from rootgen.errors import LaunchError
 from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.compose import compose_launch
+from rootgen.sandbox.environment import callers_variables
 from rootgen.sandbox.root_use import RootUse
 from rootgen.sandbox.serve import ANNOUNCED, QUIET
 from rootgen.sandbox.stored_launch import LaunchWriter, write_command
@@ -70,7 +71,7 @@ def ask(
     """
     request = request._replace(options=_for_elsewhere(request.options))
     # As it is now: the caller's own may change, and is compared with that of later launches.
-    asking = _Asking(streams, dict(environ), ANNOUNCED if announced else QUIET)
+    asking = _Asking(streams, dict(callers_variables(environ)), ANNOUNCED if announced else QUIET)
     try:
         on_root(request, asking, threaded=True)
     except BaseException as error:

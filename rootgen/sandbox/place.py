@@ -16,7 +16,7 @@ from rootgen.errors import LaunchError
 from rootgen.linux import mount as mounts
 from rootgen.linux.path import first_link, open_beneath, read_link
 from rootgen.named import TYPE_CHECKING
-from rootgen.sandbox.mounts import TOP
+from rootgen.sandbox.mounts import TOP, is_own_device
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping
@@ -186,6 +186,8 @@ def _in_the_way(base: int, mounted: str, rest: str, error: OSError) -> LaunchErr
 
 def _instead(base: int, mounted: str, link: str, path: str) -> str:
     whole = f"{mounted}{link}"
+    if mounted and is_own_device(whole):
+        return f"{whole} is the launch's own: choose another place inside"
     directory = f"make {whole} a directory of the tree"
     if path.split("/")[1] in TOP:
         return directory

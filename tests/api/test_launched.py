@@ -346,6 +346,27 @@ def test_environment_of_the_moment(tree: Path, monkeypatch: pytest.MonkeyPatch) 
         assert rootgen.run(tree, ["sh", "-c", "echo $TERM"]).stdout == f"{term}\n".encode()
 
 
+_OF_THE_C_LOCALE = """
+import os, sys, rootgen
+assert os.environ["LC_CTYPE"] == "C.UTF-8"
+script = "echo ${LC_CTYPE-none} ${LANG-none}"
+print(rootgen.run(sys.argv[1], ["sh", "-c", script]).stdout.decode(), end="")
+os.environ["LC_CTYPE"] = "en_GB.UTF-8"
+print(rootgen.run(sys.argv[1], ["sh", "-c", script]).stdout.decode(), end="")
+"""
+
+
+def test_locale_is_the_callers(tree: Path) -> None:
+    """What Python made of the C locale for itself (PEP 538) does not come along."""
+    done = subprocess.run(
+        [sys.executable, "-c", _OF_THE_C_LOCALE, str(tree)],
+        env={"LANG": "C"},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == (b"none C\nen_GB.UTF-8 C\n", b"")
+
+
 def test_interrupted_after_it_was_handed_on(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who never gets to know of a launch leaves none behind, nor a descriptor."""
     rootgen.run(tree, ["true"])

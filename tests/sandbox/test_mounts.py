@@ -354,6 +354,7 @@ def test_devices_of_a_directory(tree: Path, tmp_path: Path) -> None:
     ("written", "status", "told"),
     [
         ("/etc/passwd", 125, b"it is no device"),
+        ("/dev/null:/dev/ptmx", 125, b"/dev/ptmx is the launch's own: choose another place"),
         ("/dev/none", 125, b"No such file"),
         ("/dev/zero:r", 2, b"only rw and rwm"),
         ("/dev/zero:/dev/x:w", 2, b"only rw and rwm"),
