@@ -54,10 +54,13 @@ class Reading:
             os.close(descriptor)
         self._layers.clear()
 
-    def open(self, path: str) -> int:
-        """Open ``path`` as a place (O_PATH), its links followed within the root; raise OSError."""
+    def open(self, path: str, flags: int = os.O_PATH) -> int:
+        """Open ``path`` as a place, its links followed within the root; raise OSError.
+
+        With other flags than O_PATH where the root is one directory alone.
+        """
         if len(self._layers) == 1:
-            return open_in_root(self._layers[0], path, os.O_PATH)
+            return open_in_root(self._layers[0], path, flags)
         return self._follow(path)
 
     def open_beneath(self, path: str) -> int:

@@ -87,13 +87,23 @@ def _read_in_tree(reading: Reading, name: str) -> tuple[bytes | None, str]:
     try:
         if os.fstat(place).st_mode & _FORMAT != _REGULAR:
             return None, "not a regular file"
-        descriptor = os.open(descriptor_path(place), os.O_RDONLY | os.O_CLOEXEC)
-        return read_bounded(descriptor), ""
+        return read_bounded(_open_to_read(reading, place, name)), ""
     except OSError as error:
         raise_foreign(error)
         return None, error.strerror or str(error)
     finally:
         os.close(place)
+
+
+def _open_to_read(reading: Reading, place: int, name: str) -> int:
+    """Open for reading what ``place`` is, or what is called so where /proc is no procfs.
+
+    So it may be for who joins a launch. Raises OSError.
+    """
+    try:
+        return os.open(descriptor_path(place), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return reading.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
 
 
 def is_empty_file(reading: Reading, path: str) -> bool:

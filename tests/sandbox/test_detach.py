@@ -288,6 +288,13 @@ def test_exec_with_added_capabilities(
     assert {int(sets["1001"][f"Cap{kind}"], 16) for kind in ("Prm", "Eff", "Inh", "Amb")} == {0}
 
 
+def test_exec_without_procfs(start: Callable[..., str]) -> None:
+    """Where something else is mounted on /proc, the tree's users are known all the same."""
+    name = start("sleep", "1000", options=["--tmpfs", "/proc"])
+    done = _rootgen("exec", "--user", "app", name, "--", "id", "-un")
+    assert (done.stdout, done.stderr) == (b"app\n", b"")
+
+
 @pytest.mark.parametrize(("command", "status"), [("none", 127), ("/etc/passwd", 126)])
 def test_exec_errors(start: Callable[..., str], command: str, status: int) -> None:
     """What is not there, or is no program, as for run; the launch goes on."""
