@@ -6,6 +6,7 @@ import os
 from difflib import get_close_matches
 from itertools import islice
 
+from rootgen.linux.mount import descriptor_path
 from rootgen.linux.path import open_in_root
 from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.launch import Mount
@@ -22,38 +23,55 @@ _NAME_LIMIT = 64
 
 def nearest_hint(launch: Launch) -> str:
     """Return the hint for a command that is not there inside."""
-    if not launch.command[0]:
+    command = launch.command[0]
+    if not command:
         return ""
-    cover = _covered_by(launch)
-    if cover:
-        return f"the tree has it, but {cover} inside is a mount of its own: have it elsewhere"
-    directory, slash, name = launch.command[0].rpartition("/")
+    directory, _, name = os.path.join(launch.workdir, command).rpartition("/")
     search = dict(launch.environment).get("PATH", "")
-    places = [directory or "/"] if slash else search.split(":")
-    near = get_close_matches(name[:_NAME_LIMIT], list(_all_names(launch.root, places)), n=3)
+    places = [directory or "/"] if "/" in command else search.split(":")
+    with Reading(launch.root) as reading:
+        for place in places:
+            cover = _covered_by(reading, launch, f"{place}/{name}")
+            if cover is not None:
+                words = f"a bind of {cover.source}" if cover.bind else cover.fstype
+                return (
+                    f"the tree has it, but {cover.target} inside is a mount of its own ({words}): "
+                    "have it elsewhere"
+                )
+        seen = [place for place in places if _covered_by(reading, launch, f"{place}/.") is None]
+    names = {one for layer in launch.root.layers for one in _names(layer, seen)} - {name}
+    near = get_close_matches(name[:_NAME_LIMIT], sorted(names), n=3)
     if near:
-        unique = dict.fromkeys(near)
-        return f"did you mean {', '.join(unique)}?"
-    return f"add it to the tree: rootgen make … {launch.command[0]}"
+        return f"did you mean {', '.join(near)}?"
+    return f"add it to the tree: rootgen make … {command}"
 
 
-def _covered_by(launch: Launch) -> str:
-    """Return the mount point that hides the command, which the tree does have; "" if none does."""
-    command = os.path.normpath(launch.command[0])
-    for step in launch.steps:
-        if isinstance(step, Mount) and command.startswith(f"{step.target}/"):
-            try:
-                with Reading(launch.root) as reading:
-                    os.close(reading.open(command))
-            except OSError:
-                return ""
-            return step.target
-    return ""
+def _covered_by(reading: Reading, launch: Launch, path: str) -> Mount | None:
+    """Return the mount that hides ``path``, which the tree does have; None if none does."""
+    real = _real_path(reading, launch.root, path)
+    covers = [
+        step
+        for step in launch.steps
+        if isinstance(step, Mount) and real and f"{real}/".startswith(f"{step.target}/")
+    ]
+    return covers[-1] if covers else None
 
 
-def _all_names(root: Root, places: list[str]) -> Iterator[str]:
+def _real_path(reading: Reading, root: Root, path: str) -> str:
+    """Return where ``path`` leads within the root, through its links; "" where nothing is there."""
+    try:
+        place = reading.open(path)
+    except OSError:
+        return ""
+    try:
+        outside = os.readlink(descriptor_path(place))
+    finally:
+        os.close(place)
     for layer in root.layers:
-        yield from _names(layer, places)
+        top = os.path.realpath(layer).rstrip("/")
+        if outside.startswith(f"{top}/"):
+            return outside.removeprefix(top)
+    return ""
 
 
 def _names(root: str, places: list[str]) -> Iterator[str]:

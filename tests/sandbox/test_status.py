@@ -276,3 +276,30 @@ def test_without_procfs(tree: Path, tmp_path: Path, options: list[str]) -> None:
     script.chmod(0o755)
     done = launch(tree, "script", options=options)
     assert (done.returncode, b"/bin/none is not in the tree" in done.stderr) == (126, True)
+
+
+@pytest.mark.parametrize("command", ["ls", "/bin/ls", "/usr/bin/ls"])
+@pytest.mark.parametrize("kind", ["tmpfs", "bind"])
+def test_hidden_by_a_mount(tree: Path, tmp_path: Path, command: str, kind: str) -> None:
+    """Where the tree has it beneath a mount, that is told, and what is hidden is not proposed."""
+    (tree / "usr").mkdir()
+    (tree / "bin").rename(tree / "usr/bin")
+    (tree / "bin").symlink_to("usr/bin")
+    (tmp_path / "empty").mkdir()
+    given = {"tmpfs": "/usr/bin", "bind": f"{tmp_path}/empty:/usr/bin"}[kind]
+    done = launch(tree, command, options=[f"--{kind}", given])
+    assert done.returncode == 127
+    words = {"tmpfs": "tmpfs", "bind": f"a bind of {tmp_path}/empty"}[kind]
+    hint = f"the tree has it, but /usr/bin inside is a mount of its own ({words})"
+    assert hint in done.stderr.decode()
+    done = launch(tree, f"{command}x", options=[f"--{kind}", given])
+    assert done.returncode == 127
+    assert b"did you mean" not in done.stderr
+
+
+def test_never_meant(tree: Path) -> None:
+    """What was asked for, and leads nowhere, is not proposed."""
+    (tree / "bin/lost").symlink_to("nowhere")
+    done = launch(tree, "lost")
+    assert done.returncode == 127
+    assert b"did you mean lost" not in done.stderr
