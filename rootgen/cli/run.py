@@ -35,6 +35,11 @@ def run(root: str, words: tuple[str, ...], **given: Any) -> int:
     with --commit one more layer, whatever the exit status is. With --detach
     the name of the launch is printed once COMMAND has started: see rootgen
     ps, exec, logs and stop.
+
+    On a terminal COMMAND has one of its own. In the background (&) it runs
+    on, and has what is typed once it is brought to the foreground. When the
+    terminal hangs up COMMAND gets SIGHUP, is killed 1 s later, and the exit
+    status is 129.
     """
     if words and words[0].startswith("-") and words[0] != "--":
         raise OptionError(f"'{words[0]}' stands behind ROOTFS: options stand before it")

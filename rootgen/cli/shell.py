@@ -24,7 +24,8 @@ def shell(root: str, **given: Any) -> int:
     ROOTFS is a directory, or else the name of an image in the store. The
     exit status is the shell's own; 125 says that rootgen failed. What is
     written inside is in the directory afterwards; of an image it is
-    discarded, or with --commit one more layer of it.
+    discarded, or with --commit one more layer of it. When the terminal hangs
+    up the shell gets SIGHUP, is killed 1 s later, and the exit status is 129.
     """
     return launch(root, (), given)
 

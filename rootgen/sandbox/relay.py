@@ -11,11 +11,10 @@ import time
 from rootgen.linux.process import read_signal
 from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.pty import copy_size, load_termios
+from rootgen.sandbox.raw_terminal import RawTerminal
 from rootgen.sandbox.signals import status_of
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from rootgen.sandbox.deadline import Deadline
 
 _BUFFER = 65536
@@ -27,84 +26,11 @@ _QUIET = 0.05
 # After a hang-up those inside may clean up for so long.
 _GRACE = 1.0
 _HUNG_UP = 128 + signal.SIGHUP
-
-
-class RawTerminal:
-    """Our terminal passing every byte on, until ``with`` ends (cfmakeraw(3))."""
-
-    def __init__(self, descriptor: int) -> None:
-        """Remember the modes that the terminal has now."""
-        self._descriptor = descriptor
-        self.before, self.ended_before = b"", False
-        self._termios = load_termios()
-        try:
-            self._modes = self._termios.tcgetattr(descriptor)
-        except self._termios.error as error:
-            raise OSError(*error.args) from error
-
-    def __enter__(self) -> RawTerminal:
-        """Make it raw, once what was typed before is taken."""
-        self.before, self.ended_before = self.typed_ahead()
-        self.make_raw()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Restore its modes."""
-        self.restore()
-
-    def typed_ahead(self) -> tuple[bytes, bool]:
-        """Take the lines that were typed before, each end of file among them as its character.
-
-        To be called before ``make_raw``: an end of file that was typed, or
-        sent by script(1) whose input has ended, would be a null byte then
-        (n_tty(4), n_tty_set_termios). Says also whether there was one.
-        """
-        typed, ended = b"", False
-        poll = select.poll()
-        poll.register(self._descriptor, select.POLLIN)
-        while self._modes[3] & self._termios.ICANON and poll.poll(0) == [
-            (self._descriptor, select.POLLIN)
-        ]:
-            line = os.read(self._descriptor, _BUFFER)
-            ended = ended or not line
-            typed += line or self._modes[6][self._termios.VEOF]
-        return typed, ended
-
-    def make_raw(self) -> None:
-        """Take the terminal; where we are in the background this stops us, as it should."""
-        termios = self._termios
-        iflag, oflag, cflag, lflag, input_speed, output_speed, characters = self._modes
-        iflag &= ~(
-            termios.IGNBRK | termios.BRKINT | termios.PARMRK | termios.ISTRIP
-            | termios.INLCR | termios.IGNCR | termios.ICRNL | termios.IXON
-        )  # fmt: skip
-        oflag &= ~termios.OPOST
-        lflag &= ~(termios.ECHO | termios.ECHONL | termios.ICANON | termios.ISIG | termios.IEXTEN)
-        cflag = cflag & ~(termios.CSIZE | termios.PARENB) | termios.CS8
-        characters = list(characters)
-        characters[termios.VMIN], characters[termios.VTIME] = 1, 0
-        self._set([iflag, oflag, cflag, lflag, input_speed, output_speed, characters])
-
-    def restore(self) -> None:
-        """Give the modes back, in the background as well (a blocked SIGTTOU does not stop us)."""
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
-        try:
-            self._set(self._modes)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-
-    def _set(self, modes: list[object]) -> None:
-        try:
-            self._termios.tcsetattr(self._descriptor, self._termios.TCSADRAIN, modes)
-        except self._termios.error as error:
-            # Hung up: there is no terminal any longer that could have modes.
-            if error.args[0] != errno.EIO:
-                raise OSError(*error.args) from error
+# The last output of who was told to end waits so long for somebody to take it, and any of it.
+_LAST_WORDS = 1.0
+_ENDING = frozenset((signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP))
+# Who has us in the background need not tell us when we are brought to the front: bash does not.
+_LOOK = 0.1
 
 
 class Relay:
@@ -124,14 +50,15 @@ class Relay:
         self._status: int | None = None
         self._retry_at = 0.0
         self._deadline: float | None = None
+        self._told_to_end = False
+        self._drop_at: float | None = None
+        self._look_at: float | None = None
 
     def run(self) -> int:
         """Relay until the child has ended and all its output is out; return its exit status."""
         os.set_blocking(self._inner, False)
         with RawTerminal(_INPUT) as terminal:
-            self._to_inner = terminal.before
-            self._owes_end = terminal.ended_before
-            copy_size(_INPUT, self._inner)
+            self._take(terminal)
             try:
                 while not self._done():
                     self._turn(terminal)
@@ -146,21 +73,26 @@ class Relay:
         hung_up = self._deadline is not None
         return hung_up or (self._inner < 0 and not self._to_screen)
 
+    def _take(self, terminal: RawTerminal) -> None:
+        """Have what is typed from here on, where we are in the foreground; else look again."""
+        self._look_at = None
+        if self._status is None:
+            if terminal.take(self._inner):
+                self._to_inner += terminal.before
+                self._owes_end = self._owes_end or terminal.ended_before
+            else:
+                self._look_at = time.monotonic() + _LOOK
+        self._resize()
+
     def _turn(self, terminal: RawTerminal) -> None:
+        if self._look_at is not None and time.monotonic() >= self._look_at:
+            self._take(terminal)
         if self._quiet_at is not None and time.monotonic() >= self._quiet_at:
             self._repeat_end()
-        poll = select.poll()
-        poll.register(self._signals, select.POLLIN)
-        events = 0
-        if self._inner >= 0 and time.monotonic() >= self._retry_at:
-            events |= select.POLLIN if len(self._to_screen) < _BUFFER else 0
-            events |= select.POLLOUT if self._to_inner else 0
-            poll.register(self._inner, events)
-        if self._inner >= 0 and self._status is None and len(self._to_inner) < _BUFFER:
-            poll.register(_INPUT, select.POLLIN)
-        if self._to_screen:
-            poll.register(self._screen, select.POLLOUT)
-        for descriptor, _ in poll.poll(self._patience()):
+        patience = self._patience()
+        if self._done():
+            return
+        for descriptor, _ in self._awaited(terminal).poll(patience):
             if descriptor == self._signals:
                 self._read_signals(terminal)
             elif descriptor == _INPUT:
@@ -170,22 +102,53 @@ class Relay:
             elif descriptor == self._inner:
                 self._serve_inner()
 
+    def _awaited(self, terminal: RawTerminal) -> select.poll:
+        poll = select.poll()
+        poll.register(self._signals, select.POLLIN)
+        events = 0
+        if self._inner >= 0 and time.monotonic() >= self._retry_at:
+            events |= select.POLLIN if len(self._to_screen) < _BUFFER else 0
+            events |= select.POLLOUT if self._to_inner else 0
+            # With none it would tell of its end all the time, to nobody.
+            if events:
+                poll.register(self._inner, events)
+        going_on = self._inner >= 0 and self._status is None
+        if terminal.taken and going_on and len(self._to_inner) < _BUFFER:
+            poll.register(_INPUT, select.POLLIN)
+        if self._to_screen:
+            poll.register(self._screen, select.POLLOUT)
+        return poll
+
     def _patience(self) -> float | None:
         """Return for how many milliseconds nothing needs to be done; None for ever."""
         now = time.monotonic()
         if self._status is None:
             for number in self._time.due(now):
                 os.kill(self._child, number)
+                self._told_to_end = True
+        elif self._told_to_end:
+            self._await_last_words(now)
         if self._deadline is not None and now >= self._deadline:
             os.kill(self._child, signal.SIGKILL)
             self._deadline = now + _GRACE
-        moments = (self._deadline, self._retry_at, self._quiet_at)
+        moments = (self._deadline, self._retry_at, self._quiet_at, self._drop_at, self._look_at)
         waits = [at - now for at in moments if at is not None and at > now]
         patience = self._time.patience(now)
         if patience is not None and self._status is None:
             waits.append(patience)
         # Rounded up: poll(2) counts whole milliseconds, and none would be a busy wait.
         return min(waits) * 1000 + 1 if waits else None
+
+    def _await_last_words(self, now: float) -> None:
+        """Drop what was printed before the end that was asked for, where nobody takes any of it."""
+        if self._drop_at is None:
+            self._drop_at = now + _LAST_WORDS
+        elif now >= self._drop_at:
+            self._drop_output()
+
+    def _drop_output(self) -> None:
+        self._close_inner()
+        self._to_screen = b""
 
     def _read_signals(self, terminal: RawTerminal) -> None:
         while (number := read_signal(self._signals)) is not None:
@@ -199,13 +162,12 @@ class Relay:
                 terminal.restore()
                 os.kill(os.getpid(), signal.SIGSTOP)
             elif number == signal.SIGCONT:
-                terminal.make_raw()
-                self._resize()
+                self._take(terminal)
             elif self._status is None:
                 os.kill(self._child, number)
+                self._told_to_end = self._told_to_end or number in _ENDING
             else:
-                self._close_inner()  # who waits for the last output to be shown waits no longer
-                self._to_screen = b""
+                self._drop_output()  # who waits for the last output to be shown waits no longer
 
     def _reap(self) -> None:
         child, status = os.waitpid(self._child, os.WNOHANG)
@@ -308,6 +270,7 @@ class Relay:
             self._hang_up()
             return
         self._to_screen = self._to_screen[written:]
+        self._drop_at = None
 
 
 def _open_screen() -> tuple[int, bool]:
