@@ -51,7 +51,7 @@ def detach(request: RunRequest, name: str = "", *, tell: Tell | None = None) -> 
 
     Returns once its program has started. Without a name it gets one, of the
     command and some digits. Raises LaunchError (NotFoundError,
-    NotExecutableError) where it is not started.
+    NotExecutableError) where it is not started, UsageError for what can be no name.
     """
     from rootgen.sandbox.supervise import detach as detach_launch
 
@@ -101,18 +101,26 @@ def stop(name: str, kill_after: float = KILL_AFTER) -> int | None:
 
     SIGTERM first, SIGKILL after ``kill_after`` seconds; returns when all is
     gone. None where the status is not known, its supervisor having died.
-    Raises LaunchError where there is no launch of that name.
+    Several may stop one at the same time. Raises RootgenError where there is no launch of that
+    name, UsageError for what can be none.
     """
-    one = _find(name)
-    supervisor = remembered.open_supervisor(one)
-    if supervisor is not None:
-        try:
-            _end(one, supervisor, kill_after)
-        finally:
-            os.close(supervisor)
     directory = remembered.state_directory()
-    last = remembered.read(directory, name) or one
-    remembered.forget(directory, name)
+    found = remembered.hold(directory, remembered.check_name(name))
+    if found is None:
+        raise _unknown(directory, name)
+    held, one = found
+    try:
+        supervisor = remembered.open_supervisor(one)
+        if supervisor is not None:
+            try:
+                _end(one, supervisor, kill_after)
+            finally:
+                os.close(supervisor)
+        last = remembered.read_held(held) or one
+    except BaseException:
+        os.close(held)
+        raise
+    remembered.forget_held(directory, name, held)
     remembered.tidy(directory)
     return last.status
 
@@ -227,13 +235,18 @@ def logs(name: str) -> Iterator[bytes]:
 def _find(name: str) -> Remembered:
     directory = remembered.state_directory()
     one = remembered.read(directory, remembered.check_name(name))
-    if one is not None:
-        return one
+    if one is None:
+        raise _unknown(directory, name)
+    return one
+
+
+def _unknown(directory: str, name: str) -> RootgenError:
+    """Return the error that says that there is no launch of that name."""
     from difflib import get_close_matches
 
     names = [known.name for known in remembered.read_all(directory)]
     near = get_close_matches(name, names, n=1)
-    raise RootgenError(
+    return RootgenError(
         f"no launch is called {name}",
         hint=f"did you mean {near[0]}?" if near else "rootgen ps lists those that there are",
     )

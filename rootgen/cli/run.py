@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from rootgen.cli.command import Argument, Command, Option, OptionError
+from rootgen.cli.command import Argument, Command, Option, OptionError, invalid_value
 from rootgen.cli.launch import LAUNCH_OPTIONS, launch, request_of, tell
-from rootgen.errors import LaunchError
+from rootgen.errors import LaunchError, UsageError
 from rootgen.named import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -47,11 +47,22 @@ def run(root: str, words: tuple[str, ...], **given: Any) -> int:
     detached, name = given.pop("detach"), given.pop("name")
     if name and not detached:
         raise OptionError("--name calls a launch that goes on; add --detach")
+    if name:
+        _check_name(name)
     if detached and given["commit"]:
         raise OptionError("--commit waits for the end, and --detach does not")
     if detached and not given["explain"]:
         return _detach(root, command, name, given)
     return launch(root, command, given, starting=True)
+
+
+def _check_name(name: str) -> None:
+    from rootgen.sandbox.remembered import check_name  # few launches have any
+
+    try:
+        check_name(name)
+    except UsageError as error:
+        raise invalid_value("--name", f"{error.what}: {error.hint}") from error
 
 
 def _detach(root: str, command: tuple[str, ...], name: str, given: dict[str, Any]) -> int:

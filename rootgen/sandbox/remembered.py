@@ -8,12 +8,13 @@ that id *and* that start time, on this boot of the machine.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 import time
 
-from rootgen.errors import LaunchError
+from rootgen.errors import LaunchError, UsageError
 from rootgen.linux import process
 from rootgen.named import TYPE_CHECKING, NamedTuple
 from rootgen.sandbox.stored import from_json, to_json
@@ -125,10 +126,10 @@ def is_there(one: Identity) -> bool:
 
 
 def check_name(name: str) -> str:
-    """Return a name that a launch may have; raise LaunchError for another."""
+    """Return a name that a launch may have; raise UsageError for another."""
     plain = _NAME_CHARACTERS.issuperset(name) and name[:1] not in ("", ".", "-")
     if not plain or len(name) > _NAME_LIMIT:
-        raise LaunchError(
+        raise UsageError(
             f"'{name[:80]}' is no name for a launch",
             hint="up to 64 letters, digits and _ . -, of which the last two not at first",
         )
@@ -182,11 +183,59 @@ def write(path: str, one: Remembered) -> None:
 def read(directory: str, name: str) -> Remembered | None:
     """Return what is remembered of a launch, or None where nothing readable is."""
     try:
-        with open(f"{directory}/{name}/{_STATE}", "rb") as file:
-            found = from_json(json.loads(file.read(_STATE_LIMIT))["launch"], _CLASSES)
-    except (OSError, ValueError, KeyError, TypeError):
+        return _read(os.open(f"{directory}/{name}/{_STATE}", os.O_RDONLY | os.O_CLOEXEC))
+    except OSError:
         return None
+
+
+def _read(descriptor: int) -> Remembered | None:
+    with open(descriptor, "rb") as file:
+        try:
+            found = from_json(json.loads(file.read(_STATE_LIMIT))["launch"], _CLASSES)
+        except (ValueError, KeyError, TypeError):
+            return None
     return found if isinstance(found, Remembered) else None
+
+
+def hold(directory: str, name: str) -> tuple[int, Remembered] | None:
+    """Open what is remembered of a launch, which nobody forgets by ``forget_held`` meanwhile.
+
+    None where nothing readable is. Whoever stops a launch holds it until its end is read: there
+    may be several, and each is to tell how it ended.
+    """
+    try:
+        held = os.open(f"{directory}/{name}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    fcntl.flock(held, fcntl.LOCK_SH)
+    found = read_held(held)
+    if found is None:
+        os.close(held)
+        return None
+    return held, found
+
+
+def read_held(held: int) -> Remembered | None:
+    """Return what is remembered of a launch that is held, or None where nothing readable is."""
+    try:
+        return _read(os.open(_STATE, os.O_RDONLY | os.O_CLOEXEC, dir_fd=held))
+    except OSError:
+        return None
+
+
+def forget_held(directory: str, name: str, held: int) -> None:
+    """Let go of what is held, and forget it; while others hold it, that is left to the last."""
+    path = f"{directory}/{name}"
+    try:
+        fcntl.flock(held, fcntl.LOCK_UN)
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # What is called so by now may be the next launch.
+        if os.path.samestat(os.stat(path), os.fstat(held)):
+            forget(directory, name)
+    except (BlockingIOError, FileNotFoundError):
+        return  # another does it, or has done it
+    finally:
+        os.close(held)
 
 
 def read_all(directory: str) -> Iterator[Remembered]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rootgen.errors import LaunchError
+from rootgen.errors import LaunchError, UsageError
 from rootgen.linux.process import start_time
 from rootgen.sandbox import remembered
 from rootgen.sandbox.log import Log, read_log
@@ -103,6 +103,27 @@ def test_stop(start: Callable[..., str]) -> None:
     assert not os.path.exists(f"{remembered.state_directory()}/{name}")
 
 
+def test_stopped_by_several(start: Callable[..., str]) -> None:
+    """Whoever stops a launch is told how it ended, whoever is the first to forget it."""
+    name = start("sh", "-c", "trap 'sleep 0.7; exit 7' TERM; while :; do sleep 0.05; done")
+    line = [ROOTGEN, "stop", name]
+    stops = [subprocess.Popen(line, stdout=subprocess.PIPE) for _ in range(5)]
+    told = [one.communicate(timeout=_WAIT)[0].decode() for one in stops]
+    assert told == 5 * [f"{name}: exit status 7\n"]
+    assert [one.returncode for one in stops] == 5 * [0]
+    assert _listed(name) is None
+    assert not os.path.exists(f"{remembered.state_directory()}/{name}")
+
+
+@pytest.mark.parametrize("name", ["a b", "../x", "-x", ".", "x" * 65, "a/b"])
+def test_malformed_name(tree: Path, name: str) -> None:
+    """What can be no name is wrong usage, as any malformed value is; nothing is run."""
+    for line in (["run", "-d", f"--name={name}", str(tree), "--", "true"], ["stop", "--", name]):
+        done = _rootgen(*line)
+        assert (done.returncode, done.stdout) == (2, b""), done.stderr
+        assert b"is no name for a launch" in done.stderr
+
+
 def test_stopped_program(start: Callable[..., str]) -> None:
     """A program that has stopped itself is continued to end."""
     name = start("sh", "-c", "kill -STOP $$")
@@ -168,7 +189,7 @@ def test_names(start: Callable[..., str], tree: Path) -> None:
 @pytest.mark.parametrize("name", ["", "..", "a/b", ".x", "-x", "a b", "x" * 65, "ü"])
 def test_no_names(name: str) -> None:
     """What is no plain name is refused, before it becomes a path."""
-    with pytest.raises(LaunchError, match="is no name for a launch"):
+    with pytest.raises(UsageError, match="is no name for a launch"):
         remembered.check_name(name)
 
 
