@@ -88,7 +88,9 @@ def block_device(path: str) -> str:
     try:
         found = os.stat(path)
     except OSError as error:
-        raise LaunchError(f"--io {path}: {error.strerror}") from error
+        from rootgen.sandbox.host_path import refuse_host_path  # only on the way to an error
+
+        refuse_host_path("--io", path, error)
     number = found.st_rdev if stat.S_ISBLK(found.st_mode) else found.st_dev
     number = number if os.major(number) else _device_of_mount(path, number)
     name = f"{os.major(number)}:{os.minor(number)}"

@@ -34,6 +34,8 @@ def read_lines(path: str) -> list[str]:
 def failure(doing: str, error: OSError) -> LaunchError:
     """Return the error that says what could not be done with a group, and what to try."""
     hint = "leave the limit out, or try another value: the caller's own group bounds it"
+    if error.errno == errno.ENOMEM:
+        hint = "--memory is less than a group takes by itself: give it 1M or more"
     if error.errno == errno.ENODEV:
         hint = "the device has no request queue to limit: name the disk itself (lsblk)"
     return LaunchError(f"cannot {doing}: {error.strerror}", hint=hint)

@@ -32,7 +32,9 @@ def _nodes(device: Device) -> Iterator[DeviceNode]:
     try:
         facts = os.stat(device.source)
     except OSError as error:
-        raise LaunchError(f"--device {device.source}: {error.strerror}") from error
+        from rootgen.sandbox.host_path import refuse_host_path  # only on the way to an error
+
+        refuse_host_path("--device", device.source, error)
     if facts.st_mode & _FORMAT != _DIRECTORY:
         node = _node(device.source, device.target, facts)
         if node is None:

@@ -201,8 +201,9 @@ def _read_profile(path: str) -> Template | None:
         with open(path, "rb") as file:
             data = file.read(LIMIT + 1)
     except OSError as error:
-        raise_foreign(error)
-        raise LaunchError(f"--seccomp {path}: {error.strerror}") from error
+        from rootgen.sandbox.host_path import refuse_host_path  # only on the way to an error
+
+        refuse_host_path("--seccomp", path, error, "--seccomp none launches without a filter")
     return read_template(data, path)
 
 
@@ -308,8 +309,9 @@ def _directories(sources: Sequence[str]) -> frozenset[str]:
         try:
             mode = os.stat(source).st_mode
         except OSError as error:
-            raise_foreign(error)
-            raise LaunchError(f"--bind {source}: {error.strerror}") from error
+            from rootgen.sandbox.host_path import refuse_host_path  # only on the way to an error
+
+            refuse_host_path("--bind", source, error)
         if mode & _FORMAT == _DIRECTORY:
             found.add(source)
     return frozenset(found)

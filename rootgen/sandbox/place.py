@@ -132,6 +132,8 @@ def flag_words(flags: int) -> str:
 def _hint(error: OSError) -> str:
     if error.errno in (errno.EROFS, errno.EACCES):
         return "the tree must be writable for missing mount points to be made; or make them there"
+    if error.errno == errno.EMFILE:
+        return "the caller may have too few files open at once: raise that limit, ulimit -n 64"
     if error.errno == errno.ENOSPC:
         return "see /proc/sys/fs/mount-max, or the space that is left on the tree's file system"
     return ""

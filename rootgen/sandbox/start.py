@@ -233,8 +233,19 @@ def write_maps(id_map: IdMap, child: int) -> None:
         namespace.write_id_map(child, "uid_map", id_map.uids)
         namespace.write_id_map(child, "gid_map", id_map.gids)
     except OSError as error:
-        hint = "/proc must be writable, and that of this PID namespace: mount -t proc proc /proc"
-        raise failure(f"write the id map {error.filename}", error, hint) from error
+        raise failure(f"write the id map {error.filename}", error, _map_hint(error)) from error
+
+
+def _map_hint(error: OSError) -> str:
+    """Return what to do where ids cannot be mapped (user_namespaces(7))."""
+    if error.errno != errno.EPERM:
+        return "/proc must be writable, and that of this PID namespace: mount -t proc proc /proc"
+    if os.geteuid() == 0:
+        return (
+            "root is mapped by who has CAP_SETFCAP, which this process lacks: "
+            "keep it (capsh --print shows what there is), or be an ordinary user"
+        )
+    return "a seccomp filter, a security module or the user namespace around this forbids it"
 
 
 def _start_helper(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rootgen.errors import LaunchError
+from rootgen.sandbox.cgroup_file import failure
 from rootgen.sandbox.launch import Root
 from rootgen.sandbox.reading import Reading
 from tests.sandbox.tree import ROOTGEN, command_line, launch
@@ -303,3 +305,63 @@ def test_never_meant(tree: Path) -> None:
     done = launch(tree, "lost")
     assert done.returncode == 127
     assert b"did you mean lost" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "written"),
+    [("--bind", "PATH:/x"), ("--device", "PATH:/dev/x"), ("--seccomp", "PATH")],
+)
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("nosuch", "there is no DIR/nosuch on the host; DIR is there"),
+        ("far/off/x", "there is no DIR/far on the host; DIR is there"),
+        ("gvien/file", "did you mean DIR/given/file?"),
+        ("gvien/other", "there is no DIR/gvien on the host; DIR is there"),
+        ("given/fiel", "did you mean DIR/given/file?"),
+        ("given/file/x", "DIR/given/file is no directory"),
+        ("link", "it is a symbolic link that leads nowhere: gone"),
+    ],
+)
+def test_path_that_is_not_there(
+    tree: Path, tmp_path: Path, option: str, written: str, path: str, hint: str
+) -> None:
+    """What an option names of the host and is not there is told with what is there instead."""
+    (tmp_path / "given").mkdir()
+    (tmp_path / "given/file").touch()
+    (tmp_path / "link").symlink_to("gone")
+    given = written.replace("PATH", f"{tmp_path}/{path}")
+    done = launch(tree, "true", options=[option, given])
+    assert done.returncode == 125
+    told = done.stderr.decode()
+    assert told.startswith(f"rootgen: {option} {tmp_path}/{path}: ")
+    assert f"  hint: {hint.replace('DIR', str(tmp_path))}" in told
+
+
+def test_too_few_open_files(tree: Path) -> None:
+    """Where the caller may not have enough files open, the hint is the limit."""
+    line = " ".join(command_line(tree, "true"))
+    done = subprocess.run(["sh", "-c", f"ulimit -n 10; {line}"], capture_output=True, check=False)
+    assert done.returncode == 125
+    assert b"Too many open files\n  hint: " in done.stderr
+    assert b"ulimit -n 64" in done.stderr
+    done = subprocess.run(["sh", "-c", f"ulimit -n 64; {line}"], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.root
+def test_root_that_may_map_no_ids(tree: Path) -> None:
+    """Root without CAP_SETFCAP maps no root (user_namespaces(7)): that is what lacks, not /proc."""
+    few = ["setpriv", "--bounding-set=-all"]
+    done = subprocess.run([*few, *command_line(tree, "true")], capture_output=True, check=False)
+    assert done.returncode == 125
+    assert b"cannot write the id map" in done.stderr
+    assert b"CAP_SETFCAP" in done.stderr
+    assert b"/proc must be writable" not in done.stderr
+
+
+def test_memory_that_is_too_little() -> None:
+    """A limit that the group itself does not fit into is told as that, not as somebody else's."""
+    error = failure("make the cgroup", OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)))
+    assert error.hint == "--memory is less than a group takes by itself: give it 1M or more"
+    assert "bounds it" in failure("write", OSError(errno.EINVAL, "no")).hint
