@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 _BUFFER = 65536
 _INPUT, _OUTPUT = 0, 1
+# A terminal that can be written to takes so much without having us wait (tty_buffer.c: the least
+# that a pseudo-terminal allocates; n_tty.c, WAKEUP_CHARS: what another must have sent before).
+_SURE = 256
 # Nobody inside has the terminal open: somebody may open it again.
 _RETRY = 0.1
 # A shell that waits for its next command has said nothing for so long.
@@ -261,7 +264,8 @@ class Relay:
 
     def _write_screen(self) -> None:
         try:
-            written = os.write(self._screen, self._to_screen)
+            data = self._to_screen if self._own_screen else self._to_screen[:_SURE]
+            written = os.write(self._screen, data)
         except BlockingIOError:
             return
         except OSError as error:
@@ -277,7 +281,8 @@ def _open_screen() -> tuple[int, bool]:
     """Open our own description of standard output's terminal, one that never blocks.
 
     To set the shared one non-blocking would change it for the caller as
-    well. Where it may not be opened again (after su) the shared one must do.
+    well. Where it may not be opened again (after su) the shared one must do,
+    a little at a time.
     """
     try:
         flags = os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import signal
 import subprocess
 import termios
@@ -125,6 +126,43 @@ def test_output_that_nobody_takes(tree: Path, grace: str) -> None:
     with Terminal(line) as terminal:
         assert terminal.process.wait(timeout=20) == (124 if grace == "10s" else 137)
         assert termios.tcgetattr(terminal.slave) == terminal.modes
+
+
+_CLOSED = 'chmod 0 "$(tty)" && exec "$@"'
+
+
+@pytest.mark.parametrize("before", [0, 1000, 2000, 3000, 4000])
+def test_terminal_that_may_not_be_opened(tree: Path, before: int) -> None:
+    """The same after su, where there is the caller's own description of the terminal only.
+
+    For root there is no such terminal. How much is on the terminal before
+    says how much room there is for the last that it can take.
+    """
+    line = command_line(tree, "sh", "-c", "while :; do echo yes; done", options=["--timeout", "1"])
+    script = f"head -c {before} /dev/zero; {_CLOSED}"
+    with Terminal(["/bin/sh", "-c", script, "sh", *line]) as terminal:
+        assert terminal.process.wait(timeout=20) == 124
+
+
+def test_output_to_a_terminal_that_may_not_be_opened(tree: Path) -> None:
+    """It gets there whole."""
+    line = command_line(tree, "sh", "-c", "seq 1 20000; echo the-e''nd")
+    with Terminal(["/bin/sh", "-c", _CLOSED, "sh", *line]) as terminal:
+        assert terminal.wait() == 0
+        terminal.expect(r"\r\n19999\r\n20000\r\nthe-end\r\n")
+
+
+def test_hang_up_in_the_background(tree: Path) -> None:
+    """It is noticed there as well, where the shell tells nobody of it."""
+    with Terminal(["/bin/bash", "--norc", "--noprofile", "-i"]) as terminal:
+        script = 'trap "" HUP; echo u""p; while :; do sleep 1; done'
+        terminal.send(f"{_line(tree, script)} & disown; echo pid=$!=\n")
+        process = int(terminal.expect(r"pid=(\d+)=").group(1))
+        terminal.expect(r"up\r+\n")
+        descriptor = os.pidfd_open(process)
+        terminal.hang_up()
+        assert select.select([descriptor], [], [], 20)[0]
+        os.close(descriptor)
 
 
 @pytest.mark.parametrize("name", ["TERM", "INT", "HUP"])
