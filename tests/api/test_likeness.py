@@ -36,14 +36,14 @@ _CHANGES = {
     "filter": "process.set_no_new_privileges(); install_filter(ALLOW, 0)",
     "limit": "resource.setrlimit(resource.RLIMIT_NOFILE, (77, 77))",
     "nice": "os.nice(7)",
-    "processors": "os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})",
+    "policy": "os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))",
     "capabilities": "check(call('prctl', PR_CAPBSET_DROP, NET_BIND_SERVICE, 0, 0, 0))",
     "network": "check(call('unshare', CLONE_NEWNET), 'unshare')",
     "mounts": "have_own_mounts(); mount('none', place, '-t', 'tmpfs')",
     "root": "os.chroot(other_root()); os.chdir('/')",
 }
 _CHANGES_OF = [
-    *(pytest.param(name) for name in ("oom", "filter", "limit", "nice", "processors")),
+    *(pytest.param(name) for name in ("oom", "filter", "limit", "nice", "policy")),
     *(
         pytest.param(name, marks=pytest.mark.root)
         for name in ("capabilities", "network", "mounts", "root")
@@ -65,7 +65,7 @@ ALLOW = pack("HBBI", 6, 0, 0, 0x7FFF0000)  # return SECCOMP_RET_ALLOW
 run, launch = rootgen.run, rootgen.launch
 tree, place, change, known = sys.argv[1:]
 seen = (
-    "ulimit -n; cut -d' ' -f19 /proc/self/stat; ls /host; readlink /proc/self/ns/net; "
+    "ulimit -n; cut -d' ' -f19,41 /proc/self/stat; ls /host; readlink /proc/self/ns/net; "
     "cat /proc/self/uid_map; grep -E '^(Cpus_allowed|CapBnd|Seccomp_filters):' /proc/self/status; "
     "cat /proc/self/oom_score_adj"
 )
