@@ -118,6 +118,9 @@ def _be_joiner(
     status = _FAILED
     try:
         process.set_parent_death_signal(signal.SIGKILL)
+        # What stops our caller's job (SIGTTOU, a SIGSTOP to the group) must not stop who reaps
+        # the command: the launch's process 1 would end no sooner.
+        os.setsid()
         if os.read(channel, len(GO)) == GO:
             process.set_command_line(_COMMAND_LINE)
             # Opened out here: what is called so inside may be anything.

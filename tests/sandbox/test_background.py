@@ -111,6 +111,23 @@ def test_exec_in_the_background(tree: Path, shell: Terminal) -> None:
         subprocess.run([ROOTGEN, "stop", name], check=True, capture_output=True)
 
 
+def test_stop_of_a_launch_with_a_stopped_exec(tree: Path) -> None:
+    """A job that joined the launch and is stopped as a whole does not delay the launch's end."""
+    name = f"held-{os.getpid()}"
+    line = command_line(tree, "sleep", "1000", options=["--detach", "--name", name])
+    subprocess.run(line, check=True, capture_output=True)
+    line = [ROOTGEN, "exec", name, "--", "sh", "-c", "echo up; sleep 1000"]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, start_new_session=True) as joined:
+        assert joined.stdout is not None
+        assert joined.stdout.readline() == b"up\n"
+        os.killpg(joined.pid, signal.SIGSTOP)
+        try:
+            subprocess.run([ROOTGEN, "stop", name], check=True, capture_output=True, timeout=15)
+        finally:
+            joined.send_signal(signal.SIGCONT)
+    assert joined.returncode == 128 + signal.SIGKILL
+
+
 def _cpu_seconds(process: int) -> float:
     with open(f"/proc/{process}/stat") as file:
         fields = file.read().rpartition(")")[2].split()
