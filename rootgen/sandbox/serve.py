@@ -16,7 +16,6 @@ import select
 import signal
 import time
 from contextlib import suppress
-from functools import partial
 from struct import Struct
 
 from rootgen.errors import LaunchError, RootgenError
@@ -36,7 +35,6 @@ from rootgen.sandbox.start import end, error_told, let_go, next_message, start
 from rootgen.sandbox.stored_launch import LaunchReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import NoReturn
 
     from rootgen.sandbox.inside import Prepared
@@ -138,7 +136,7 @@ class Server:
             with suppress(LaunchError, OSError):
                 running.use.__exit__()
             with suppress(LaunchError, OSError):
-                _leave(running.groups)
+                running.groups.__exit__(None, None, None)
 
     def _patience(self) -> float | None:
         """Send what is due; return for how many milliseconds nothing is."""
@@ -239,7 +237,7 @@ class Server:
             if told in (STARTED, STARTED_CHROOT):
                 _answer(running.reply, b"%b %d" % (STARTED, running.child.process))
             else:
-                running.error = _error_told(running, told)
+                running.error = error_told(running.launch, descriptor, told)
             return
         word, _, number = told.partition(b" ")
         if word == SIGNAL:
@@ -264,45 +262,30 @@ class Server:
         launch, child, deadline = running.launch, running.child, running.deadline
         if child.channel in self._of_descriptor:  # its start comes before its end
             self._listen(running, child.channel)
-        error = running.error or _error_told(running)
+        error = running.error or error_told(launch, child.channel)
         notes: list[str] = []
+        for descriptor in (running.reply, child.channel):
+            self._forget(descriptor)
         try:
+            let_go(child)
             notes = ending_notes(launch, status, deadline, running.groups)
         except (LaunchError, OSError) as unknown:
             error = error or LaunchError(f"how the launch ended is not known: {unknown}")
-        for descriptor in (running.reply, child.channel):
-            self._forget(descriptor)
-        ends: list[Callable[[], object]] = [
-            partial(let_go, child),
-            running.use.__exit__,
-            partial(_leave, running.groups),
-        ]
-        if error is not None:
-            ends.append(partial(remove_made, launch.root.top, launch.missing))
-        for end_of in ends:
+        for end_of in (running.use, running.groups):
             try:
-                end_of()
+                end_of.__exit__(None, None, None)
             except (LaunchError, OSError) as left:
                 error = error or LaunchError(f"what the launch used is left: {left}")
         if error is not None:
+            try:
+                remove_made(launch.root.top, launch.missing)
+            except LaunchError as left:
+                error.why = (*error.why, left.what)
             _answer(running.reply, pack_error(error))
         else:
             words = (str(deadline.status(status)), str(int(deadline.timed_out)), *notes)
             _answer(running.reply, b"\0".join((ENDED, *(word.encode() for word in words))))
         os.close(running.reply)
-
-
-def _leave(groups: Groups) -> None:
-    groups.__exit__(None, None, None)
-
-
-def _error_told(running: _Running, told: bytes = b"") -> RootgenError | None:
-    """Return the error that process 1 told, whatever is the matter with what it is about."""
-    try:
-        return error_told(running.launch, running.child.channel, told)
-    except (RootgenError, OSError, ValueError) as error:
-        what = str(error) or type(error).__name__
-        return error if isinstance(error, RootgenError) else LaunchError(what)
 
 
 def _check_given(given: list[int], number: int) -> None:

@@ -178,7 +178,10 @@ def error_told(launch: Launch, channel: int, told: bytes = b"") -> RootgenError 
     if isinstance(error, NotFoundError) and not error.hint:
         from rootgen.sandbox.nearest import nearest_hint
 
-        error.hint = nearest_hint(launch)
+        try:
+            error.hint = nearest_hint(launch)
+        except (LaunchError, OSError):
+            error.hint = "the tree has gone meanwhile, or been changed"
     return error
 
 
