@@ -112,7 +112,7 @@ def test_modes_are_restored(bash: Terminal, ending: str) -> None:
         bash.send("kill -9 $$\n")
     else:
         # Between two lines bash takes a signal for the next one, which nobody types.
-        bash.run("echo s''et; exec sleep 1000", r"set\r\n")
+        bash.run("sh -c \"echo s''et; sleep 1000\"", r"set\r\n")
         bash.process.send_signal(signal.SIGHUP)
     bash.wait()
     assert termios.tcgetattr(bash.slave) == bash.modes
