@@ -153,7 +153,11 @@ def test_increment(place: Path, tmp_path: Path) -> None:
 
 
 ERRORS: dict[str, tuple[list[str], int, str]] = {
-    "no such image": (["nosuch:1", "--to", "oci", "o"], 1, "no image nosuch:1"),
+    "no such image": (
+        ["nosuch:1", "--to", "oci", "o"],
+        1,
+        "nosuch:1: neither a directory nor an image",
+    ),
     "no name": (["No Name", "--to", "oci", "o"], 2, "'No Name' is no name of an image"),
     "a path": (["./nosuch", "--to", "oci", "o"], 1, "cannot read the tree ./nosuch"),
     "a wrong tag": (["TREE", "--to", "oci", "--tag", "A B", "o"], 2, "'A B' is no name"),
@@ -206,4 +210,4 @@ def test_no_store(place: Path, tmp_path: Path) -> None:
     done = rootgen("pack", "rootfs:1", "--to", "tar", "--store", str(tmp_path / "no"), "-",
                    directory=place)  # fmt: skip
     assert done.returncode == 1
-    assert "rootfs:1 is no directory, and there is no store" in done.stderr
+    assert "rootfs:1: neither a directory nor an image: there is no store" in done.stderr
