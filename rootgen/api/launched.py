@@ -17,6 +17,7 @@ from rootgen.api.server import ask
 from rootgen.errors import LaunchError, RootgenError, UsageError, raise_foreign
 from rootgen.linux import message
 from rootgen.named import TYPE_CHECKING, NamedTuple, Protocol
+from rootgen.sandbox.deadline import LONGEST_WAIT
 from rootgen.sandbox.launch import Root
 from rootgen.sandbox.options import Bind, Options
 from rootgen.sandbox.report import STARTED, unpack_error
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
     Stream = int | HasDescriptor
 
-_LONGEST = 3600.0  # seconds; poll(2) takes no more than 24 days
 _SHOWN = 2000  # bytes of a failed program's standard error that stand in a message
 
 
@@ -140,8 +140,8 @@ class Launched:
         poll = select.poll()
         poll.register(self.fileno(), select.POLLIN)
         end = time.monotonic() + timeout
-        while not poll.poll(max(0.0, min(left := end - time.monotonic(), _LONGEST)) * 1000):
-            if left <= _LONGEST:
+        while not poll.poll(max(0.0, min(left := end - time.monotonic(), LONGEST_WAIT)) * 1000):
+            if left <= LONGEST_WAIT:
                 return False
         return True
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # timeout(1), "Exit status".
 TIMED_OUT = 124
+# In seconds: poll(2) takes no more than 24 days. Whoever waits looks again what is due then.
+LONGEST_WAIT = 3600.0
 
 
 class Deadline:
@@ -40,8 +42,8 @@ class Deadline:
         self._at = now
 
     def patience(self, now: float) -> float | None:
-        """Return for how many seconds nothing is to be sent; None for ever."""
-        return None if self._at is None else max(self._at - now, 0.0)
+        """Return for how many seconds to wait, an hour at most: nothing is due; None for ever."""
+        return None if self._at is None else min(max(self._at - now, 0.0), LONGEST_WAIT)
 
     def due(self, now: float) -> tuple[int, ...]:
         """Return the signals that process 1 is to get now; each is returned once.

@@ -59,7 +59,6 @@ ENDED = b"ended"
 SIGNAL = b"signal"
 
 _PIECES = 1000
-_LONGEST = 3600.0  # seconds; poll(2) takes no more than 24 days
 _STREAMS = 3
 _NUMBER_AT = len(QUIET + ANEW)
 _COMMAND_AT = _NUMBER_AT + NUMBER.size
@@ -148,7 +147,7 @@ class Server:
             patience = running.deadline.patience(now)
             if patience is not None:
                 waits.append(patience)
-        return min(*waits, _LONGEST) * 1000 + 1 if waits else None
+        return min(waits) * 1000 + 1 if waits else None
 
     def _take_launch(self) -> bool:
         """Start what is to be launched; return false where nobody asks any longer."""

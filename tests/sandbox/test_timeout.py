@@ -43,6 +43,15 @@ def test_what_is_sent_when() -> None:
     assert (deadline.patience(107.5), deadline.due(999.0)) == (None, ())
 
 
+def test_far_limit() -> None:
+    """However far it is, a wait is one that poll(2) takes; and nothing is due after that."""
+    deadline = Deadline(TimeLimit(float("inf"), 2), 0.0)
+    patience = deadline.patience(1.0)
+    assert patience is not None
+    assert patience * 1000 < 1 << 31
+    assert deadline.due(1.0 + patience) == ()
+
+
 def test_no_limit_and_stop() -> None:
     """Without a limit nothing is ever due, until a stop is asked for; that is no timeout."""
     deadline = Deadline(None, 0.0)
@@ -106,6 +115,12 @@ def test_on_a_terminal(tree: Path, kill_after: float, status: int) -> None:
         terminal.expect("set")
         assert terminal.wait() == status, terminal.seen
         terminal.expect(r"its time of 0.5 s was over")
+
+
+def test_far_on_a_terminal(tree: Path) -> None:
+    """A month is a limit like another."""
+    with Terminal(_line(tree, 30 * 86400, 20, "sh", "-c", "exit 3")) as terminal:
+        assert terminal.wait() == 3, terminal.seen
 
 
 @pytest.mark.parametrize(
