@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rootgen.api.run import ImageName
+    from rootgen.image.store import Store
     from rootgen.layer.write import Contents
     from rootgen.named import Progress
     from rootgen.plan.manifest import Manifest
@@ -82,22 +83,26 @@ def packable(what: str | ImageName, progress: Progress | None = None) -> Iterato
         yield Packable(plan, tree.contents.open, root, manifest, start, notes)
 
 
-def named_store(what: ImageName) -> str:
-    """Return the path of the store that an image is in; raise ImageError where there is none."""
+def open_named(what: ImageName) -> Store:
+    """Open the store that an image is in; raise ImageError where there is none."""
     from rootgen.api.images import default_store, open_for
 
-    with open_for(what.store or default_store(os.environ), what.name, or_tree=True) as store:
+    return open_for(what.store or default_store(os.environ), what.name, or_tree=True)
+
+
+def named_store(what: ImageName) -> str:
+    """Return the path of the store that an image is in; raise ImageError where there is none."""
+    with open_named(what) as store:
         return store.path
 
 
 def _of_image(what: ImageName, kept: Kept, progress: Progress | None) -> Packable:
     from rootgen.api.images import image_in
     from rootgen.image.stack import image_plan
-    from rootgen.image.store import Store
     from rootgen.plan.as_sysroot import PlanSysroot
     from rootgen.rootfs.kept import by_digest
 
-    with Store(named_store(what)) as store:
+    with open_named(what) as store:
         image = image_in(store, what.name, or_tree=True)
         documents = (image.manifest, image.config)
         plan = image_plan(store, *documents, progress=progress, keep=kept.keep, settle=kept.settle)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 
 from rootgen.api.layered import TREE_LAYER, config_for, rfc_3339
-from rootgen.api.packable import named_store, packable
+from rootgen.api.packable import named_store, open_named, packable
 from rootgen.api.telling import byte_teller
 from rootgen.errors import ImageError, TreeError, UsageError
 from rootgen.image.addition import store_layer, with_layer, write_image
@@ -15,7 +15,6 @@ from rootgen.image.layout import Exported, StoredBlobs, layout_plan
 from rootgen.image.output import STDOUT, OutputFile
 from rootgen.image.reference import parse_reference
 from rootgen.image.spool import Spool, spool_directory
-from rootgen.image.store import Store
 from rootgen.layer.whiteout import whole_layer
 from rootgen.layer.write import write_tar
 from rootgen.named import TYPE_CHECKING, NamedTuple
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from rootgen.api.packable import PackRequest
     from rootgen.api.run import ImageName
+    from rootgen.image.store import Store
     from rootgen.layer.packed import Packed
     from rootgen.layer.write import Contents
     from rootgen.named import Progress
@@ -120,7 +120,7 @@ def _exported(
 ) -> Iterator[_Export]:
     """Give the image that a tree or a name is, and what its blobs are read from."""
     if not isinstance(what, str):
-        with Store(named_store(what)) as store:
+        with open_named(what) as store:
             yield _of_store(store, request, what)
         return
     with packable(what, progress) as tree, Spool(spool_directory(request.out)) as spool:

@@ -13,6 +13,7 @@ import os
 import resource
 
 from rootgen.named import NamedTuple
+from rootgen.sandbox.caller import read_bounded
 from rootgen.sandbox.rlimit import RESOURCES
 
 _SELF = "/proc/thread-self"
@@ -25,7 +26,6 @@ _PARTS = ((b"\nUid:", b"\nFDSize:"), (b"\nGroups:", b"\nNStgid:"), (b"\nCapInh:"
 # What execve(2) may change of these lines.
 _NOT_INHERITED = (b"CapInh:", b"CapPrm:", b"CapEff:", b"CapAmb:", b"Speculation")
 _RLIMITS = tuple(RESOURCES.values())
-_MOST = 1 << 16
 
 
 class Likeness(NamedTuple):
@@ -49,8 +49,7 @@ def read_likeness() -> Likeness:
     """Read what the calling thread passes on; raise OSError, as where there is no procfs."""
     thread = os.open(_SELF, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        status = _read(thread, "status")
-        files = tuple([_read(thread, name) for name in _FILES])
+        status, *files = (_read(thread, name) for name in ("status", *_FILES))
         # Their names: stat(2) of one makes its inode first.
         namespaces = tuple([os.readlink(name, dir_fd=thread) for name in _NAMESPACES])
     finally:
@@ -58,7 +57,7 @@ def read_likeness() -> Likeness:
     root = os.stat("/")
     return Likeness(
         tuple([_between(status, first, end) for first, end in _PARTS]),
-        files,
+        tuple(files),
         namespaces,
         (root.st_dev, root.st_ino),
         tuple(map(resource.getrlimit, _RLIMITS)),
@@ -81,8 +80,4 @@ def _between(text: bytes, first: bytes, end: bytes) -> bytes:
 
 
 def _read(directory: int, name: str) -> bytes:
-    file = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=directory)
-    try:
-        return os.read(file, _MOST)
-    finally:
-        os.close(file)
+    return read_bounded(os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=directory))

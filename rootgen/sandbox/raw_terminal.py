@@ -7,11 +7,7 @@ import os
 import select
 import signal
 
-from rootgen.named import TYPE_CHECKING
 from rootgen.sandbox.pty import load_termios
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 _BUFFER = 65536
 
@@ -39,12 +35,7 @@ class RawTerminal:
         """Begin."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Restore its modes."""
         self.restore()
 

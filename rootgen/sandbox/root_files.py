@@ -16,7 +16,7 @@ from rootgen.sandbox.caller import read_bounded
 from rootgen.sandbox.reading import Reading
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rootgen.sandbox.launch import Root
 
@@ -108,22 +108,22 @@ def _open_to_read(reading: Reading, place: int, name: str) -> int:
 
 def is_empty_file(reading: Reading, path: str) -> bool:
     """Say whether the root has an empty file there, and no link on the way: a place for ours."""
-    try:
-        place = reading.open_beneath(path)
-    except OSError as error:
-        raise_foreign(error)
-        return False
-    facts = os.fstat(place)
-    os.close(place)
-    return facts.st_mode & _FORMAT == _REGULAR and facts.st_size == 0
+    facts = _regular(reading.open_beneath, path)
+    return facts is not None and facts.st_size == 0
 
 
 def _is_program(reading: Reading, name: str) -> bool:
+    facts = _regular(reading.open, name)
+    return facts is not None and bool(facts.st_mode & 0o111)
+
+
+def _regular(open_place: Callable[[str], int], path: str) -> os.stat_result | None:
+    """Return what is known of a regular file; None where there is none."""
     try:
-        place = reading.open(name)
+        place = open_place(path)
     except OSError as error:
         raise_foreign(error)
-        return False
-    mode = os.fstat(place).st_mode
+        return None
+    facts = os.fstat(place)
     os.close(place)
-    return mode & _FORMAT == _REGULAR and bool(mode & 0o111)
+    return facts if facts.st_mode & _FORMAT == _REGULAR else None
