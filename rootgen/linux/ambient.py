@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 from struct import pack
 
+from rootgen.linux.capability import CAPSET, PR_CAP_AMBIENT, VERSION_3
 from rootgen.linux.libc import check, function
 from rootgen.linux.process import record_prctl
 from rootgen.named import TYPE_CHECKING
@@ -17,15 +18,12 @@ from rootgen.named import TYPE_CHECKING
 if TYPE_CHECKING:
     from rootgen.linux.calls import Handler, Recorder, Slot
 
-_VERSION_3 = 0x20080522
 _PR_SET_KEEPCAPS = 8
-_PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_RAISE = 2
 _WORD = 0xFFFFFFFF
 
 _LONG = ctypes.c_ulong
 _PRCTL = function("prctl", ctypes.c_int, _LONG, _LONG, _LONG, _LONG)
-_CAPSET = function("capset", ctypes.c_char_p, ctypes.c_char_p)
 
 
 def record_keeping(recorder: Recorder, failed: Handler) -> None:
@@ -47,8 +45,8 @@ def _take(bits: int, but: int) -> None:
     bits &= ~but
     low, high = bits & _WORD, bits >> 32
     words = pack("=6I", low, low, low, high, high, high)  # struct __user_cap_data_struct[2]
-    check(_CAPSET(pack("=Ii", _VERSION_3, 0), words), "capset")
+    check(CAPSET(pack("=Ii", VERSION_3, 0), words), "capset")
     for number in range(bits.bit_length()):
         if bits >> number & 1:
-            raised = _PRCTL(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, number, 0, 0)
+            raised = _PRCTL(PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, number, 0, 0)
             check(raised, "PR_CAP_AMBIENT_RAISE")

@@ -33,11 +33,11 @@ NAMES = tuple(
 )
 
 _NUMBERS = {name: number for number, name in enumerate(NAMES)}
-_VERSION_3 = 0x20080522
+VERSION_3 = 0x20080522
 _PR_CAPBSET_DROP = 24
 _PR_GET_SECUREBITS = 27
 _SECBIT_NOROOT = 1
-_PR_CAP_AMBIENT = 47
+PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_CLEAR_ALL = 4
 _LAST_POSSIBLE = 63  # two 32-bit words
 
@@ -54,7 +54,7 @@ class _Words(ctypes.Structure):
     )
 
 
-_CAPSET = function("capset", ctypes.c_void_p, ctypes.c_void_p)
+CAPSET = function("capset", ctypes.c_void_p, ctypes.c_void_p)
 
 
 def mask(names: Iterable[str]) -> int:
@@ -64,7 +64,7 @@ def mask(names: Iterable[str]) -> int:
 
 def effective() -> int:
     """Return the effective set of this process as a bit mask; raise OSError."""
-    header = _Header(_VERSION_3, 0)
+    header = _Header(VERSION_3, 0)
     words = (_Words * 2)()
     check(call("capget", ctypes.byref(header), words), "capget")
     return int(words[0].effective) | int(words[1].effective) << 32
@@ -92,10 +92,10 @@ def record_all(recorder: Recorder, bits: int, failed: Handler) -> None:
 
     It fails by EPERM where ``bits`` holds what is not permitted then.
     """
-    header = _Header(_VERSION_3, 0)
+    header = _Header(VERSION_3, 0)
     low, high = bits & 0xFFFFFFFF, bits >> 32
     words = (_Words * 2)(_Words(low, low, 0), _Words(high, high, 0))
-    recorder.call(_CAPSET, ctypes.byref(header), words, failed=failed)
+    recorder.call(CAPSET, ctypes.byref(header), words, failed=failed)
 
 
 def record_bounding(recorder: Recorder, kept: int, failed: Handler) -> None:
@@ -115,4 +115,4 @@ def record_bounding(recorder: Recorder, kept: int, failed: Handler) -> None:
 def record_no_ambient(recorder: Recorder, failed: Handler) -> None:
     """Record that the ambient set is emptied, where there is one (Linux 4.3)."""
     unknown = (errno.EINVAL,)
-    record_prctl(recorder, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, failed, unknown)
+    record_prctl(recorder, PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, failed, unknown)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import struct
 
+from rootgen.linux.capability import VERSION_3
 from rootgen.linux.libc import call, check
-
-_VERSION_3 = 0x20080522
 
 
 def give_up_capabilities() -> None:
     """Empty the effective, permitted and inheritable sets of this thread (capset(2))."""
-    check(call("capset", struct.pack("@Ii", _VERSION_3, 0), bytes(24)), "capset")
+    check(call("capset", struct.pack("@Ii", VERSION_3, 0), bytes(24)), "capset")
